@@ -1,0 +1,166 @@
+// Package rest turns HTTP requests into typed calls and what they return into
+// the JSON envelope that every answer of the API is wrapped in. It owns the
+// REST column of the error table.
+package rest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/pods-service/pods/shared/pods"
+)
+
+// The two values of Envelope.Status.
+const (
+	StatusSuccess = "success"
+	StatusError   = "error"
+)
+
+// DefaultMessage is the message of a successful answer that has nothing more
+// specific to say.
+const DefaultMessage = "The request was successful"
+
+// ContentType is the media type of every envelope. Clients compare it whole and
+// treat a body with a charset parameter as a download, so it never carries one.
+const ContentType = "application/json"
+
+// internalMessage is all that a user learns of a fault inside the service.
+const internalMessage = "Unexpected. The request failed inside the service."
+
+// retryAfterSeconds is how long a client is asked to wait when the handler has
+// not set Retry-After itself.
+const retryAfterSeconds = 5
+
+// Envelope is the body of every JSON answer. All five keys are always present.
+type Envelope struct {
+	// Message is a string, or a []string with one item per invalid field.
+	Message any `json:"message"`
+	// Metadata is never null; a nil map is written as {}.
+	Metadata map[string]any `json:"metadata"`
+	// Result is null when there is none.
+	Result any `json:"result"`
+	// Status is StatusSuccess or StatusError.
+	Status string `json:"status"`
+	// Version is the version of the service that answers.
+	Version string `json:"version"`
+}
+
+// Write sends the envelope with the given HTTP status. An empty Message becomes
+// DefaultMessage on success and the status's own text otherwise.
+//
+// When Result or Metadata cannot be turned into JSON, Write sends the answer of
+// an internal error instead and returns why, for the caller to log. A client
+// that has gone away is not an error.
+func (e Envelope) Write(w http.ResponseWriter, httpStatus int) error {
+	body, err := e.encode(httpStatus)
+	if err != nil {
+		httpStatus = http.StatusInternalServerError
+		failed := Envelope{Message: internalMessage, Status: StatusError, Version: e.Version}
+		body, _ = failed.encode(httpStatus) // strings alone: always encodes
+		err = fmt.Errorf("encode answer: %w", err)
+	}
+	header := w.Header()
+	header.Set("Content-Type", ContentType)
+	header.Set("Content-Length", strconv.Itoa(len(body)))
+	header.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(httpStatus)
+	_, _ = w.Write(body) // fails only when the client is gone
+	return err
+}
+
+func (e Envelope) encode(httpStatus int) ([]byte, error) {
+	if e.Metadata == nil {
+		e.Metadata = map[string]any{}
+	}
+	if e.Message == nil || e.Message == "" {
+		e.Message = http.StatusText(httpStatus)
+		if e.Status == StatusSuccess {
+			e.Message = DefaultMessage
+		}
+	}
+	var body bytes.Buffer
+	encoder := json.NewEncoder(&body)
+	// The body is never read as HTML, and messages quote placeholders such as
+	// <TAPIS_x> that should stay readable.
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(e); err != nil {
+		return nil, err
+	}
+	return body.Bytes(), nil
+}
+
+// WriteResult answers a request that succeeded. A nil result is written as
+// null; see Envelope.Write for an empty message and for the returned error.
+func WriteResult(
+	w http.ResponseWriter, httpStatus int, message string, metadata map[string]any, result any, version string,
+) error {
+	answer := Envelope{Message: message, Metadata: metadata, Result: result, Status: StatusSuccess, Version: version}
+	return answer.Write(w, httpStatus)
+}
+
+// WriteError answers a request that failed, with the HTTP status of err's Kind
+// and a null result. An invalid request with fields to blame gets a list of
+// strings as its message, every other error one string. The text of an error
+// that is not a *pods.Error, and every cause, stay hidden: the caller logs err.
+//
+// Answers with status 429 and 503 say when to come back; a Retry-After that the
+// handler has set is kept.
+func WriteError(w http.ResponseWriter, err error, version string) {
+	status := HTTPStatus(err)
+	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
+		if w.Header().Get("Retry-After") == "" {
+			w.Header().Set("Retry-After", strconv.Itoa(retryAfterSeconds))
+		}
+	}
+	answer := Envelope{Message: errorMessage(err), Status: StatusError, Version: version}
+	_ = answer.Write(w, status) // text alone: always encodes
+}
+
+// HTTPStatus returns the status that answers err: 200 for nil, 500 for anything
+// that has no Kind of its own.
+func HTTPStatus(err error) int {
+	switch pods.KindOf(err) {
+	case "":
+		return http.StatusOK
+	case pods.KindInvalid:
+		return http.StatusBadRequest
+	case pods.KindUnauthenticated:
+		return http.StatusUnauthorized
+	case pods.KindForbidden:
+		return http.StatusForbidden
+	case pods.KindNotFound:
+		return http.StatusNotFound
+	case pods.KindConflict:
+		return http.StatusConflict
+	case pods.KindTooLarge:
+		return http.StatusRequestEntityTooLarge
+	case pods.KindExhausted:
+		return http.StatusTooManyRequests
+	case pods.KindUnavailable:
+		return http.StatusServiceUnavailable
+	case pods.KindTimeout:
+		return http.StatusGatewayTimeout
+	default:
+		return http.StatusInternalServerError
+	}
+}
+
+// errorMessage returns what the user may read of err: a string or a []string.
+func errorMessage(err error) any {
+	e, ok := errors.AsType[*pods.Error](err)
+	if !ok || HTTPStatus(err) == http.StatusInternalServerError {
+		return internalMessage
+	}
+	if e.Kind != pods.KindInvalid || len(e.Fields) == 0 {
+		return e.Message
+	}
+	messages := make([]string, len(e.Fields))
+	for i, field := range e.Fields {
+		messages[i] = field.String()
+	}
+	return messages
+}
