@@ -1,0 +1,28 @@
+package pods
+
+import "time"
+
+// MaxLogBytes is how much of one run's output is kept: the newest 10 MB.
+const MaxLogBytes = 10 << 20
+
+// LogCursor says up to where a run's output is stored. The zero value means
+// that nothing is. Kubernetes names a place in a log by time alone, so the
+// lines that share the newest time are counted.
+type LogCursor struct {
+	Last time.Time // newest time stored, to the nanosecond
+	Seen int       // lines stored that carry exactly that time
+}
+
+// Equal reports whether both name the same place.
+func (c LogCursor) Equal(other LogCursor) bool {
+	return c.Last.Equal(other.Last) && c.Seen == other.Seen
+}
+
+// LogChunk is a piece of a run's output, made of whole lines except where one
+// line alone is longer than a chunk.
+type LogChunk struct {
+	First, Last time.Time // oldest and newest time of a line in it
+	// Text is valid UTF-8 without NUL bytes. Line ends are part of it, so the
+	// chunks of a run joined as they are give its output.
+	Text string
+}
