@@ -3,6 +3,7 @@
 package permissions
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -25,17 +26,29 @@ var names = []string{"NONE", "READ", "USER", "ADMIN"}
 // String returns the level's name as the API shows it.
 func (l Level) String() string { return names[l] }
 
-// ParseLevel reads a level that can be given to a user.
+// userPattern is what a user's name may be made of.
+var userPattern = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_.@-]{0,127}$`)
+
+// Parse reads the level that is to be given to user.
 //
-// Errors: KindInvalid for any other text, NONE included.
-func ParseLevel(text string) (Level, error) {
-	if i := slices.Index(names, text); i > int(None) {
-		return Level(i), nil
+// Errors: KindInvalid for a name that no user can have and for a level that
+// cannot be given, NONE included.
+func Parse(user, level string) (Level, error) {
+	var errs []pods.FieldError
+	if !userPattern.MatchString(user) {
+		errs = append(errs, pods.FieldError{
+			Location: []string{"body", "user"},
+			Message:  "user must start with a letter or '_' and hold letters, digits and '_.@-' only",
+		})
 	}
-	return None, pods.InvalidFields([]pods.FieldError{{
-		Location: []string{"body", "level"},
-		Message:  "level must be in " + strings.Join(names[Read:], ", "),
-	}})
+	parsed := Level(slices.Index(names, level))
+	if parsed < Read {
+		errs = append(errs, pods.FieldError{
+			Location: []string{"body", "level"},
+			Message:  "level must be in " + strings.Join(names[Read:], ", "),
+		})
+	}
+	return parsed, pods.InvalidFields(errs)
 }
 
 // Entry gives one user one level.

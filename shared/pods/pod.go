@@ -150,3 +150,9 @@ type Move struct {
 	StartedAt  *time.Time
 	TimeToStop *time.Time
 }
+
+// PodNotFound is the error for a pod that is not there, and for one that the
+// caller may not see.
+func PodNotFound(podID string) *Error {
+	return NotFound("Pod with identifier pod_id: '%s' not found", podID)
+}

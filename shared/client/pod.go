@@ -1,0 +1,110 @@
+// Package client holds the JSON shapes of the API and a client that speaks
+// them. It needs nothing of the server.
+package client
+
+import (
+	"time"
+
+	"github.com/pods-service/pods/shared/pods"
+)
+
+// Time is a moment as the API writes it: UTC, microseconds, no offset.
+type Time struct{ time.Time }
+
+const timeLayout = "2006-01-02T15:04:05.000000"
+
+// MarshalJSON implements json.Marshaler.
+func (t Time) MarshalJSON() ([]byte, error) {
+	return []byte(`"` + t.UTC().Format(timeLayout) + `"`), nil
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (t *Time) UnmarshalJSON(data []byte) error {
+	if string(data) == "null" {
+		return nil
+	}
+	parsed, err := time.ParseInLocation(`"`+timeLayout+`"`, string(data), time.UTC)
+	t.Time = parsed
+	return err
+}
+
+// Pod is a pod as the API shows it.
+type Pod struct {
+	PodID                string                       `json:"pod_id"`
+	Image                string                       `json:"image"`
+	Template             string                       `json:"template"`
+	Description          string                       `json:"description"`
+	Command              []string                     `json:"command"`
+	Arguments            []string                     `json:"arguments"`
+	EnvironmentVariables map[string]string            `json:"environment_variables"`
+	StatusRequested      pods.Desired                 `json:"status_requested"`
+	VolumeMounts         map[string]*pods.VolumeMount `json:"volume_mounts"`
+	TimeToStopDefault    int64                        `json:"time_to_stop_default"`
+	TimeToStopInstance   *int64                       `json:"time_to_stop_instance"`
+	Networking           map[string]pods.Networking   `json:"networking"`
+	Resources            pods.Resources               `json:"resources"`
+	ComputeQueue         string                       `json:"compute_queue"`
+	TimeToStopTS         *Time                        `json:"time_to_stop_ts"`
+	Status               pods.Status                  `json:"status"`
+	StatusContainer      pods.ContainerStatus         `json:"status_container"`
+	CreationTS           Time                         `json:"creation_ts"`
+	UpdateTS             Time                         `json:"update_ts"`
+	StartInstanceTS      *Time                        `json:"start_instance_ts"`
+}
+
+// FromPod returns pod as the API shows it; maps are never null.
+func FromPod(pod pods.Pod) Pod {
+	return Pod{
+		PodID:                pod.ID,
+		Image:                pod.Image,
+		Template:             pod.Template,
+		Description:          pod.Description,
+		Command:              pod.Command,
+		Arguments:            pod.Arguments,
+		EnvironmentVariables: orEmpty(pod.EnvironmentVariables),
+		StatusRequested:      pod.StatusRequested,
+		VolumeMounts:         orEmpty(pod.VolumeMounts),
+		TimeToStopDefault:    pod.TimeToStopDefault,
+		TimeToStopInstance:   pod.TimeToStopInstance,
+		Networking:           orEmpty(pod.Networking),
+		Resources:            pod.Resources,
+		ComputeQueue:         pod.ComputeQueue,
+		TimeToStopTS:         fromTime(pod.TimeToStopTS),
+		Status:               pod.Status,
+		StatusContainer:      pod.StatusContainer,
+		CreationTS:           Time{pod.CreationTS},
+		UpdateTS:             Time{pod.UpdateTS},
+		StartInstanceTS:      fromTime(pod.StartInstanceTS),
+	}
+}
+
+func fromTime(t *time.Time) *Time {
+	if t == nil {
+		return nil
+	}
+	return &Time{*t}
+}
+
+func orEmpty[T any](m map[string]T) map[string]T {
+	if m == nil {
+		return map[string]T{}
+	}
+	return m
+}
+
+// Logs is the output of a pod and what was done to it.
+type Logs struct {
+	Logs       string   `json:"logs"`
+	ActionLogs []string `json:"action_logs"`
+}
+
+// Credentials is the name and password that a pod's containers were given.
+type Credentials struct {
+	UserUsername string `json:"user_username"`
+	UserPassword string `json:"user_password"`
+}
+
+// Permissions lists who may do what, each "user:LEVEL".
+type Permissions struct {
+	Permissions []string `json:"permissions"`
+}

@@ -1,0 +1,80 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+)
+
+type requestIDKey struct{}
+
+// TrackingHeader carries the id by which a client follows its request through
+// services: "<namespace>.<id>", ASCII, at most 126 bytes.
+const TrackingHeader = "X-Tapis-Tracking-ID"
+
+var trackingPattern = regexp.MustCompile(`^[\w-]+\.[\w.-]+$`)
+
+// RequestID returns the id of the request that ctx belongs to: the client's
+// tracking id, or one made here.
+func RequestID(ctx context.Context) string {
+	id, _ := ctx.Value(requestIDKey{}).(string)
+	return id
+}
+
+// WithRequestID gives each request an id and names it in the answer.
+func WithRequestID(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := r.Header.Get(TrackingHeader)
+		if len(id) > 126 || !trackingPattern.MatchString(id) {
+			id = "pods." + uuid.NewString()
+		}
+		w.Header().Set(TrackingHeader, id)
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id)))
+	})
+}
+
+// StripVersion serves "/v3/..." as "/...".
+func StripVersion(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if rest, found := strings.CutPrefix(r.URL.Path, "/v3/"); found {
+			u := *r.URL
+			u.Path = "/" + rest
+			u.RawPath = strings.TrimPrefix(u.RawPath, "/v3")
+			r2 := *r
+			r2.URL = &u
+			r = &r2
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// CORS lets pages from the given origins call the API; "*" stands for any
+// origin and then no credentials are allowed. It answers every OPTIONS request
+// itself.
+func CORS(origins []string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		header := w.Header()
+		if origin := r.Header.Get("Origin"); origin != "" {
+			header.Add("Vary", "Origin")
+			switch {
+			case slices.Contains(origins, origin):
+				header.Set("Access-Control-Allow-Origin", origin)
+				header.Set("Access-Control-Allow-Credentials", "true")
+			case slices.Contains(origins, "*"):
+				header.Set("Access-Control-Allow-Origin", "*")
+			}
+		}
+		if r.Method != http.MethodOptions {
+			next.ServeHTTP(w, r)
+			return
+		}
+		header.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, DELETE, OPTIONS")
+		header.Set("Access-Control-Allow-Headers", "Content-Type, X-Tapis-Token, X-Pods-Admin, "+TrackingHeader)
+		header.Set("Access-Control-Max-Age", "600") // seconds
+		w.WriteHeader(http.StatusNoContent)
+	})
+}

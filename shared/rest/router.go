@@ -1,0 +1,221 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/pods-service/pods/shared/permissions"
+	"github.com/pods-service/pods/shared/pods"
+)
+
+// maxBody bounds the body of a JSON request.
+const maxBody = 1 << 20
+
+// Result is what a handler returns when it has not failed.
+type Result struct {
+	Message  string // empty means DefaultMessage
+	Metadata map[string]any
+	Value    any
+	// Unchanged says that there was nothing to do: an answer 200 whose
+	// envelope has the status "error", as clients of the API expect.
+	Unchanged bool
+}
+
+// Request is a request whose caller is known. A route that is open has the
+// zero Caller.
+type Request struct {
+	*http.Request
+	Caller pods.Caller
+	// Level is what the route asks of its object.
+	Level permissions.Level
+}
+
+// Route is one row of the API's route table. Every route states who may use
+// it: Open to all, or a Level on the object that its path names; the Level
+// None means any caller with a token.
+type Route struct {
+	Pattern string // as http.ServeMux takes it: "GET /pods/{pod_id}"
+	Open    bool
+	Level   permissions.Level
+	Handle  func(context.Context, *Request) (Result, error)
+}
+
+// Authenticator finds out who sends a request.
+//
+// Errors: KindUnauthenticated, or KindForbidden for the wrong tenant.
+type Authenticator interface {
+	Authenticate(context.Context, *http.Request) (pods.Caller, error)
+}
+
+// Config is what a router needs.
+type Config struct {
+	Authenticator Authenticator
+	Logger        *slog.Logger
+	Version       string
+	// Timeout bounds the work on one request.
+	Timeout time.Duration
+	// Observe is called after each request; route is the pattern that matched.
+	Observe func(route string, status int, elapsed time.Duration)
+}
+
+// Router serves a table of routes below "/" and "/v3" alike.
+type Router struct {
+	config Config
+	mux    *http.ServeMux
+}
+
+// NewRouter returns a router of the given routes.
+func NewRouter(config Config, routes []Route) *Router {
+	r := &Router{config: config, mux: http.NewServeMux()}
+	for _, route := range routes {
+		r.mux.Handle(route.Pattern, r.endpoint(route))
+	}
+	return r
+}
+
+// ServeHTTP implements http.Handler. A path or method that no route matches is
+// answered in the envelope too.
+func (r *Router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	handler, pattern := r.mux.Handler(req)
+	if pattern != "" {
+		r.mux.ServeHTTP(w, req) // not handler: the mux also sets path values
+		return
+	}
+	// The mux answers in plain text; keep its verdict, not its words.
+	verdict := verdict{}
+	handler.ServeHTTP(verdict, req)
+	if allow := http.Header(verdict).Get("Allow"); allow != "" {
+		w.Header().Set("Allow", allow)
+		answer := Envelope{
+			Message: req.Method + " is not possible here. Use " + allow + ".",
+			Status:  StatusError, Version: r.config.Version,
+		}
+		_ = answer.Write(w, http.StatusMethodNotAllowed)
+		return
+	}
+	WriteError(w, pods.NotFound("The path %s does not match any Pods API route. See the documentation for those there are.", req.URL.Path), r.config.Version)
+}
+
+// verdict keeps the header of an answer and drops the rest.
+type verdict http.Header
+
+func (v verdict) Header() http.Header         { return http.Header(v) }
+func (v verdict) Write(p []byte) (int, error) { return len(p), nil }
+func (v verdict) WriteHeader(int)             {}
+
+// endpoint wraps the handler of a route in all that every request needs.
+func (r *Router) endpoint(route Route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		start := time.Now()
+		ctx, cancel := context.WithTimeout(req.Context(), r.config.Timeout)
+		defer cancel()
+
+		request := &Request{Request: req.WithContext(ctx), Level: route.Level}
+		result, err := r.handle(ctx, w, route, request)
+		status := http.StatusOK
+		if err != nil {
+			err = deadline(ctx, err)
+			status = HTTPStatus(err)
+			WriteError(w, err, r.config.Version)
+		} else {
+			answer := Envelope{Message: result.Message, Metadata: result.Metadata, Result: result.Value, Status: StatusSuccess, Version: r.config.Version}
+			if result.Unchanged {
+				answer.Status = StatusError
+			}
+			err = answer.Write(w, status)
+		}
+		r.log(request, route, status, time.Since(start), err)
+	})
+}
+
+func (r *Router) handle(ctx context.Context, w http.ResponseWriter, route Route, req *Request) (result Result, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			if p == http.ErrAbortHandler { //nolint:errorlint // the very value net/http defines
+				panic(p)
+			}
+			r.config.Logger.Error("handler panicked", "route", route.Pattern, "panic", p)
+			err = errors.New("handler panicked")
+		}
+	}()
+	if !route.Open {
+		if req.Caller, err = r.config.Authenticator.Authenticate(ctx, req.Request); err != nil {
+			return Result{}, err
+		}
+	}
+	req.Body = http.MaxBytesReader(w, req.Body, maxBody)
+	return route.Handle(ctx, req)
+}
+
+// deadline turns an error that comes of the request's own deadline into one
+// that says so.
+func deadline(ctx context.Context, err error) error {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) && pods.KindOf(err) == pods.KindInternal {
+		return pods.Timeout("The request took too long. Try again in a moment.", err)
+	}
+	return err
+}
+
+// log writes the one line of a request. Only failures inside the service are
+// errors; what a user did wrong is not.
+func (r *Router) log(req *Request, route Route, status int, elapsed time.Duration, err error) {
+	if r.config.Observe != nil {
+		r.config.Observe(route.Pattern, status, elapsed)
+	}
+	level := slog.LevelInfo
+	if status >= http.StatusInternalServerError {
+		level = slog.LevelError
+	}
+	attrs := []slog.Attr{
+		slog.String("method", req.Method), slog.String("path", req.URL.Path), slog.Int("status", status),
+		slog.Duration("elapsed", elapsed), slog.String("request_id", RequestID(req.Context())),
+	}
+	if req.Caller.Username != "" {
+		attrs = append(attrs, slog.String("tenant_id", req.Caller.TenantID), slog.String("user", req.Caller.Username))
+	}
+	if err != nil {
+		attrs = append(attrs, slog.Any("error", err))
+	}
+	r.config.Logger.LogAttrs(req.Context(), level, "request", attrs...)
+}
+
+// ReadJSON returns the body of a request that must carry JSON.
+//
+// Errors: KindInvalid for another content type, KindTooLarge for a body over
+// 1 MiB.
+func (r *Request) ReadJSON() ([]byte, error) {
+	contentType, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+	if !strings.EqualFold(strings.TrimSpace(contentType), "application/json") {
+		return nil, invalidBody("the request needs the header Content-Type: application/json")
+	}
+	data, err := io.ReadAll(r.Body)
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		return nil, pods.TooLarge("The request body is larger than %d bytes.", maxBody)
+	}
+	if err != nil {
+		return nil, invalidBody("the request body ended too early")
+	}
+	return data, nil
+}
+
+func invalidBody(message string) error {
+	return pods.InvalidFields([]pods.FieldError{{Location: []string{"body"}, Message: message}})
+}
+
+// QueryFlag reads a boolean query parameter that defaults to false.
+//
+// Errors: KindInvalid for any text but true and false.
+func (r *Request) QueryFlag(name string) (bool, error) {
+	switch strings.ToLower(r.URL.Query().Get(name)) {
+	case "", "false", "0", "no":
+		return false, nil
+	case "true", "1", "yes":
+		return true, nil
+	}
+	return false, pods.InvalidFields([]pods.FieldError{{Location: []string{"query", name}, Message: name + " must be true or false"}})
+}
