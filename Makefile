@@ -1,0 +1,75 @@
+# Two commands do everything on a fresh machine: `make run` and `make test`.
+
+VERSION := $(shell cat VERSION)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+GO      := CGO_ENABLED=0 go
+# Every module of the workspace, as packages.
+MODULES  = $(shell go list -f '{{.Dir}}/...' -m)
+
+GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.6.2
+GOVULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.1.4
+
+.DEFAULT_GOAL := help
+.PHONY: help run down clean build test bench fmt lint vuln tidy generate verify cover
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z\/-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: build ## bring the service up, run its main job, stay until Ctrl-C
+	@scripts/run.sh
+
+down: ## stop whatever an earlier run has left
+	@scripts/down.sh
+
+clean: down ## down, then remove what was built and all data of the service
+	@scripts/clean.sh
+
+build: bin/hello.tar ## build everything into bin/
+	@echo "==> Building the service"
+	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/podsd ./cmd/podsd
+	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/withservers ./test/withservers
+
+# The cluster tool skips what is up to date by itself.
+.PHONY: bin/cluster bin/hello
+bin/cluster:
+	@echo "==> Building the cluster tool"
+	@cd cluster && GOWORK=off $(GO) build -trimpath -ldflags '-s -w' -o ../bin/cluster .
+	@bin/cluster build --out bin
+
+bin/hello:
+	@cd images/hello && $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o ../../bin/hello .
+
+bin/hello.tar: bin/cluster bin/hello
+	@bin/cluster image dev.local/hello:1 $@ --entrypoint /hello --user 65532 --port 5000 bin/hello=/hello
+
+test: build ## run every test, with the race detector
+	@scripts/test.sh
+
+bench: build ## measure against plain Kubernetes and print the table
+	@scripts/bench.sh
+
+fmt: ## format the code
+	@gofmt -w $$(git ls-files '*.go')
+
+lint: ## check form, imports and common mistakes
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run: make fmt"; exit 1; }
+	@echo "==> Linting (the first time builds the linter, some minutes)"
+	@go run $(GOLANGCI_LINT) run $(MODULES)
+	@cd cluster && GOWORK=off go run $(GOLANGCI_LINT) run ./...
+
+vuln: ## look for known vulnerabilities (needs the vulnerability database)
+	@go run $(GOVULNCHECK) $(MODULES)
+	@cd cluster && GOWORK=off go run $(GOVULNCHECK) ./...
+
+tidy: ## tidy every module
+	@for dir in $$(git ls-files '*go.mod' 'go.mod' | xargs -n1 dirname); do (cd $$dir && GOWORK=off go mod tidy) || exit 1; done
+
+generate: ## write the documents that come from the code
+	@UPDATE_DOCS=1 go test -run TestLifecyclePage ./test/docs
+
+verify: generate tidy ## fail when generated files or modules are stale
+	@git diff --exit-code
+
+cover: ## write coverage/index.html
+	@mkdir -p coverage && scripts/test.sh -coverprofile=$(CURDIR)/coverage/all.out
+	@go tool cover -html=coverage/all.out -o coverage/index.html

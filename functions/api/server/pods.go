@@ -1,0 +1,265 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/pods-service/pods/shared/client"
+	"github.com/pods-service/pods/shared/document"
+	"github.com/pods-service/pods/shared/permissions"
+	"github.com/pods-service/pods/shared/pods"
+	"github.com/pods-service/pods/shared/postgres"
+	"github.com/pods-service/pods/shared/rest"
+	"github.com/pods-service/pods/shared/templates"
+)
+
+// listPods serves GET /pods: the pods that the caller may read.
+func (s *Server) listPods(ctx context.Context, req *rest.Request) (rest.Result, error) {
+	list, err := s.Store.ListPods(ctx, req.Caller.TenantID, req.Caller.Username)
+	if err != nil {
+		return rest.Result{}, err
+	}
+	shown := make([]client.Pod, len(list))
+	for i, pod := range list {
+		shown[i] = client.FromPod(pod)
+	}
+	return rest.Result{Message: "Pods retrieved successfully.", Value: shown}, nil
+}
+
+// createPod serves POST /pods. It records the pod as requested and returns;
+// the spawner does the work when the event reaches it.
+//
+// Errors: KindInvalid for fields, image or template; KindConflict when the pod
+// id is taken.
+func (s *Server) createPod(ctx context.Context, req *rest.Request) (rest.Result, error) {
+	data, err := req.ReadJSON()
+	if err != nil {
+		return rest.Result{}, err
+	}
+	patch, reading := document.Pod(data)
+	pod, checking := pods.New(req.Caller, s.Tenant(req.Caller.TenantID), patch, s.Rules, uuid.NewString(), s.Now())
+	if err := document.Both(reading, checking); err != nil {
+		return rest.Result{}, err
+	}
+	chain, err := s.pin(ctx, &pod)
+	if err != nil {
+		return rest.Result{}, err
+	}
+	derived, err := s.derive(ctx, pod)
+	if err != nil {
+		return rest.Result{}, err
+	}
+	created, err := s.Store.CreatePod(ctx, pod, pods.NewCredentials(pod.ID), req.Caller.Username)
+	if err != nil {
+		return rest.Result{}, fmt.Errorf("create pod %s: %w", pod.ID, err)
+	}
+	metadata := s.links(derived)
+	if notes := archiveMessages(chain); len(notes) > 0 {
+		metadata["warnings"] = notes
+	}
+	return rest.Result{Message: "Pod created successfully.", Metadata: metadata, Value: client.FromPod(created)}, nil
+}
+
+// pin fixes the template that pod names to the version it means now and
+// returns its chain.
+func (s *Server) pin(ctx context.Context, pod *pods.Pod) ([]templates.Tag, error) {
+	if pod.Template == "" {
+		return nil, nil
+	}
+	reference, chain, err := s.Deriver.Pin(ctx, pod.Template)
+	if err != nil {
+		return nil, err
+	}
+	pod.Template = reference
+	return chain, nil
+}
+
+// derive merges pod with its templates and checks what holds only then.
+func (s *Server) derive(ctx context.Context, pod pods.Pod) (pods.Pod, error) {
+	derived, err := s.Deriver.Derive(ctx, pod)
+	if err != nil {
+		return pods.Pod{}, err
+	}
+	if err := s.Rules.CheckMerged(derived.Pod.Spec); err != nil {
+		return pods.Pod{}, err
+	}
+	for key, mount := range derived.Pod.VolumeMounts {
+		if mount.Type != pods.MountPVC {
+			return pods.Pod{}, pods.Invalid("volume_mounts '%s': %s is not available on this installation. Use pvc, a claim of the pod's own.", key, mount.Type)
+		}
+	}
+	return derived.Pod, s.Allowlist.Check(derived.Pod.Image)
+}
+
+func archiveMessages(chain []templates.Tag) []string {
+	var messages []string
+	for _, tag := range chain {
+		if message := tag.Template.ArchiveMessage; message != "" {
+			messages = append(messages, fmt.Sprintf("Template %s is archived: %s", tag.Reference, message))
+		}
+	}
+	return messages
+}
+
+// links names the addresses of the ports that a merged pod exposes.
+func (s *Server) links(derived pods.Pod) map[string]any {
+	links := map[string]string{}
+	for key, entry := range derived.Networking {
+		if entry.URL != "" {
+			links[key] = s.Link(entry)
+		}
+	}
+	return map[string]any{"links": links}
+}
+
+// getPod serves GET /pods/{pod_id}.
+func (s *Server) getPod(ctx context.Context, req *rest.Request) (rest.Result, error) {
+	pod, _, err := s.load(ctx, req)
+	if err != nil {
+		return rest.Result{}, err
+	}
+	result := rest.Result{Message: "Pod retrieved successfully.", Value: client.FromPod(pod)}
+	if derived, err := s.Deriver.Derive(ctx, pod); err == nil { // a pod whose template is gone can still be read
+		result.Metadata = s.links(derived.Pod)
+	}
+	return result, nil
+}
+
+// errUnchanged ends an update that would change nothing.
+var errUnchanged = errors.New("no change")
+
+// updatePod serves PUT /pods/{pod_id}. The running container is not touched.
+//
+// Errors: KindInvalid as for createPod.
+func (s *Server) updatePod(ctx context.Context, req *rest.Request) (rest.Result, error) {
+	data, err := req.ReadJSON()
+	if err != nil {
+		return rest.Result{}, err
+	}
+	patch, reading := document.Pod(data)
+	var current pods.Pod
+	updated, err := s.change(ctx, req, func(pod pods.Pod, _ permissions.Set) (postgres.Change, error) {
+		current = pod
+		return s.update(ctx, req.Caller, pod, patch, reading)
+	})
+	if errors.Is(err, errUnchanged) {
+		return rest.Result{
+			Message:   "Incoming data made no changes to pod. Is incoming data equal to current data?",
+			Value:     client.FromPod(current),
+			Unchanged: true,
+		}, nil
+	}
+	if err != nil {
+		return rest.Result{}, err
+	}
+	return rest.Result{
+		Message:  "Pod updated successfully.",
+		Metadata: map[string]any{"note": "Restart the pod for the update to reach its container."},
+		Value:    client.FromPod(updated),
+	}, nil
+}
+
+func (s *Server) update(ctx context.Context, caller pods.Caller, pod pods.Pod, patch pods.Patch, reading error) (postgres.Change, error) {
+	updated, checking := pod.Update(s.Tenant(pod.TenantID), patch, s.Rules)
+	if err := document.Both(reading, checking); err != nil {
+		return postgres.Change{}, err
+	}
+	if patch.Template.Set {
+		if _, err := s.pin(ctx, &updated); err != nil {
+			return postgres.Change{}, err
+		}
+	}
+	change := postgres.Change{Pod: updated}
+	if patch.StatusRequested.Set && patch.StatusRequested.Value != pod.StatusRequested {
+		change.Wish = patch.StatusRequested.Value
+	}
+	differences := pods.Diff(pod.Spec, updated.Spec)
+	if len(differences) == 0 && change.Wish == "" && reflect.DeepEqual(pod.Modified, updated.Modified) {
+		return postgres.Change{}, errUnchanged
+	}
+	derived, err := s.derive(ctx, updated)
+	if err != nil {
+		return postgres.Change{}, err
+	}
+	if pod.StartInstanceTS != nil {
+		change.TimeToStopTS = pods.Some(derived.TimeToStop(*pod.StartInstanceTS))
+	}
+	if change.Wish != "" {
+		differences = append(differences, fmt.Sprintf("status_requested: %s→%s", pod.StatusRequested, change.Wish))
+	}
+	change.Actions = []string{pods.ActionUpdated(caller.Username, differences)}
+	return change, nil
+}
+
+// deletePod serves DELETE /pods/{pod_id}: the pod is gone at once for users,
+// its objects follow.
+func (s *Server) deletePod(ctx context.Context, req *rest.Request) (rest.Result, error) {
+	err := s.Store.DeletePod(ctx, req.Caller.TenantID, req.PathValue("pod_id"), func(pod pods.Pod, set permissions.Set) error {
+		return check(req, pod, set)
+	})
+	if err != nil {
+		return rest.Result{}, err
+	}
+	return rest.Result{Message: "Pod successfully deleted.", Value: ""}, nil
+}
+
+// startPod serves GET /pods/{pod_id}/start.
+//
+// Errors: KindInvalid unless the pod is STOPPED.
+func (s *Server) startPod(ctx context.Context, req *rest.Request) (rest.Result, error) {
+	return s.wish(ctx, req, pods.DesiredOn, pods.ActionStarted, "Updated pod's status_requested to ON and requested pod.")
+}
+
+// stopPod serves GET /pods/{pod_id}/stop, in any status.
+func (s *Server) stopPod(ctx context.Context, req *rest.Request) (rest.Result, error) {
+	return s.wish(ctx, req, pods.DesiredOff, pods.ActionStopped, "Updated pod's status_requested to OFF.")
+}
+
+// restartPod serves GET /pods/{pod_id}/restart, in any status. With
+// grab_latest_template_tag the template is fixed anew to the newest version of
+// its tag.
+func (s *Server) restartPod(ctx context.Context, req *rest.Request) (rest.Result, error) {
+	latest, err := req.QueryFlag("grab_latest_template_tag")
+	if err != nil {
+		return rest.Result{}, err
+	}
+	return s.wish(ctx, req, pods.DesiredRestart, pods.ActionRestarted, "Updated pod's status_requested to RESTART.",
+		func(pod *pods.Pod) error {
+			if !latest {
+				return nil
+			}
+			pod.Template, _, _ = strings.Cut(pod.Template, "@")
+			if _, err := s.pin(ctx, pod); err != nil {
+				return err
+			}
+			_, err := s.derive(ctx, *pod)
+			return err
+		})
+}
+
+// wish records what the caller wants of a pod after preparing it.
+func (s *Server) wish(
+	ctx context.Context, req *rest.Request, wish pods.Desired, action func(user string) string, message string,
+	prepare ...func(*pods.Pod) error,
+) (rest.Result, error) {
+	pod, err := s.change(ctx, req, func(pod pods.Pod, _ permissions.Set) (postgres.Change, error) {
+		if wish == pods.DesiredOn && pod.Status != pods.StatusStopped {
+			return postgres.Change{}, pods.Invalid("Pod must be in 'STOPPED' status to run 'start_pod'. It is in '%s'.", pod.Status)
+		}
+		for _, step := range prepare {
+			if err := step(&pod); err != nil {
+				return postgres.Change{}, err
+			}
+		}
+		return postgres.Change{Pod: pod, Wish: wish, Actions: []string{action(req.Caller.Username)}}, nil
+	})
+	if err != nil {
+		return rest.Result{}, err
+	}
+	return rest.Result{Message: message, Value: client.FromPod(pod)}, nil
+}

@@ -1,0 +1,129 @@
+// Package server is the REST API: it validates, decides access, records what
+// is wanted and answers from what is recorded. It creates nothing in
+// Kubernetes; the spawner does, when the event of a change reaches it.
+package server
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/pods-service/pods/shared/images"
+	"github.com/pods-service/pods/shared/permissions"
+	"github.com/pods-service/pods/shared/pods"
+	"github.com/pods-service/pods/shared/postgres"
+	"github.com/pods-service/pods/shared/rest"
+	"github.com/pods-service/pods/shared/templates"
+)
+
+// Store is what the API needs of the database.
+type Store interface {
+	Ping(ctx context.Context) error
+	CreatePod(ctx context.Context, pod pods.Pod, credentials pods.Credentials, by string) (pods.Pod, error)
+	Pod(ctx context.Context, tenantID, podID string) (pods.Pod, permissions.Set, error)
+	ListPods(ctx context.Context, tenantID, username string) ([]pods.Pod, error)
+	ChangePod(ctx context.Context, tenantID, podID string, by pods.Caller, change func(pods.Pod, permissions.Set) (postgres.Change, error)) (pods.Pod, error)
+	DeletePod(ctx context.Context, tenantID, podID string, authorize func(pods.Pod, permissions.Set) error) error
+	Credentials(ctx context.Context, tenantID, podID string) (pods.Credentials, error)
+	ActionLogs(ctx context.Context, tenantID, podID string) ([]string, error)
+	Logs(ctx context.Context, tenantID, podID string) (string, pods.LogCursor, error)
+}
+
+// Tail reads the output of a running pod that is newer than what is stored.
+// It fails when Kubernetes cannot be asked; the stored part is shown then.
+type Tail interface {
+	ReadNew(ctx context.Context, ref pods.Ref, k8sName string, since pods.LogCursor, limit int) (string, error)
+}
+
+// Config is what a Server needs; every field is required but Links and Checks.
+type Config struct {
+	Store     Store
+	Tail      Tail
+	Deriver   *templates.Deriver
+	Allowlist images.Allowlist
+	Rules     pods.Rules
+	Tenant    func(id string) pods.Tenant
+	Now       func() time.Time
+	Logger    *slog.Logger
+	// Link returns the address under which a networking entry is reached.
+	Link func(pods.Networking) string
+	// Checks are asked by /healthcheck beside the database: what they say is
+	// shown and does not make the service unhealthy.
+	Checks map[string]func(context.Context) error
+}
+
+// Server answers the API. Make one with New.
+type Server struct{ Config }
+
+// New returns a server.
+func New(config Config) *Server { return &Server{config} }
+
+// Routes is the route table: every path of the API with what it asks of the
+// caller.
+func (s *Server) Routes() []rest.Route {
+	return []rest.Route{
+		{Pattern: "GET /healthcheck", Open: true, Handle: s.healthcheck},
+		{Pattern: "GET /pods", Level: permissions.None, Handle: s.listPods},
+		{Pattern: "POST /pods", Level: permissions.None, Handle: s.createPod},
+		{Pattern: "GET /pods/{pod_id}", Level: permissions.Read, Handle: s.getPod},
+		{Pattern: "PUT /pods/{pod_id}", Level: permissions.User, Handle: s.updatePod},
+		{Pattern: "DELETE /pods/{pod_id}", Level: permissions.Admin, Handle: s.deletePod},
+		{Pattern: "GET /pods/{pod_id}/start", Level: permissions.Admin, Handle: s.startPod},
+		{Pattern: "GET /pods/{pod_id}/stop", Level: permissions.Admin, Handle: s.stopPod},
+		{Pattern: "GET /pods/{pod_id}/restart", Level: permissions.Admin, Handle: s.restartPod},
+		{Pattern: "GET /pods/{pod_id}/logs", Level: permissions.Read, Handle: s.getPodLogs},
+		{Pattern: "GET /pods/{pod_id}/credentials", Level: permissions.User, Handle: s.getPodCredentials},
+		{Pattern: "GET /pods/{pod_id}/permissions", Level: permissions.User, Handle: s.getPodPermissions},
+		{Pattern: "POST /pods/{pod_id}/permissions", Level: permissions.Admin, Handle: s.setPodPermission},
+		{Pattern: "DELETE /pods/{pod_id}/permissions/{user}", Level: permissions.Admin, Handle: s.deletePodPermission},
+	}
+}
+
+// healthcheck serves GET /healthcheck: healthy means that the database
+// answers. Whether the rest does is told in the metadata.
+func (s *Server) healthcheck(ctx context.Context, _ *rest.Request) (rest.Result, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	if err := s.Store.Ping(ctx); err != nil {
+		return rest.Result{}, pods.Unavailable("The database cannot be reached.", err)
+	}
+	metadata := map[string]any{"postgres": "ok"}
+	for name, check := range s.Checks {
+		metadata[name] = "ok"
+		if err := check(ctx); err != nil {
+			metadata[name] = "unavailable"
+		}
+	}
+	return rest.Result{Value: "I promise I'm healthy.", Metadata: metadata}, nil
+}
+
+// check decides access to a pod by the level that the route asks for.
+func check(req *rest.Request, pod pods.Pod, set permissions.Set) error {
+	object := permissions.Object{TenantID: pod.TenantID, Set: set, Missing: pods.PodNotFound(pod.ID)}
+	return permissions.Check(req.Caller, object, req.Level)
+}
+
+// load returns the pod that the path names, if the caller may act on it as the
+// route does.
+//
+// Errors: KindNotFound, also for a pod that the caller may not see;
+// KindForbidden.
+func (s *Server) load(ctx context.Context, req *rest.Request) (pods.Pod, permissions.Set, error) {
+	pod, set, err := s.Store.Pod(ctx, req.Caller.TenantID, req.PathValue("pod_id"))
+	if err != nil {
+		return pods.Pod{}, nil, err
+	}
+	return pod, set, check(req, pod, set)
+}
+
+// change runs fn on the pod that the path names, in one transaction, if the
+// caller may act on it as the route does.
+func (s *Server) change(ctx context.Context, req *rest.Request, fn func(pods.Pod, permissions.Set) (postgres.Change, error)) (pods.Pod, error) {
+	guarded := func(pod pods.Pod, set permissions.Set) (postgres.Change, error) {
+		if err := check(req, pod, set); err != nil {
+			return postgres.Change{}, err
+		}
+		return fn(pod, set)
+	}
+	return s.Store.ChangePod(ctx, req.Caller.TenantID, req.PathValue("pod_id"), req.Caller, guarded)
+}

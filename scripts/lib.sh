@@ -1,0 +1,70 @@
+# What the scripts share: where things are, how to become root, how to say what
+# is happening. Sourced by bash with the repository root as working directory.
+
+set -euo pipefail
+
+BIN=$PWD/bin
+if [ "$(id -u)" = 0 ]; then
+  STATE=${PODS_STATE:-/var/lib/pods}
+else
+  STATE=${PODS_STATE:-${XDG_STATE_HOME:-$HOME/.local/state}/pods}
+fi
+
+# say prints one line of progress.
+say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
+
+# fail prints what is wrong and ends the script.
+fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+# as_root runs a command as root, through sudo where needed.
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; return; fi
+  command -v sudo >/dev/null || fail "this step needs root: run make as root, or install sudo"
+  sudo --preserve-env=PATH,GOPATH,GOMODCACHE,GOCACHE,GOPROXY,GOFLAGS,HOME "$@"
+}
+
+cluster() { as_root "$BIN/cluster" "$@"; }
+
+# own_cluster tells whether the local cluster is to be used. An explicit
+# KUBECONFIG means that somebody else's is.
+own_cluster() { [ -z "${KUBECONFIG:-}" ]; }
+
+# use_cluster makes a cluster available and exports KUBECONFIG. It sets
+# CLUSTER_STARTED to 1 when this call has started the local one.
+CLUSTER_STARTED=
+use_cluster() {
+  if ! own_cluster; then
+    say "Using the cluster of KUBECONFIG=$KUBECONFIG"
+    return
+  fi
+  if ! cluster status >/dev/null 2>&1; then
+    say "Starting Kubernetes on this machine"
+    CLUSTER_STARTED=1
+    cluster up
+  fi
+  cluster load "$BIN/hello.tar"
+  mkdir -p "$STATE"
+  export KUBECONFIG=$STATE/kubeconfig
+  # A copy, so that a user who is not root can read it.
+  as_root cat "$(cluster kubeconfig)" | install -m 600 /dev/stdin "$KUBECONFIG"
+}
+
+# release_cluster stops the local cluster if use_cluster has started it.
+release_cluster() {
+  [ -n "$CLUSTER_STARTED" ] || return 0
+  CLUSTER_STARTED=
+  say "Stopping Kubernetes"
+  cluster down
+}
+
+# stop_process ends a child of this shell, gently, then after 30 seconds by
+# force.
+stop_process() {
+  local pid=$1
+  kill -TERM "$pid" 2>/dev/null || return 0
+  for _ in $(seq 300); do
+    kill -0 "$pid" 2>/dev/null || { wait "$pid" 2>/dev/null || true; return 0; }
+    sleep 0.1
+  done
+  kill -KILL "$pid" 2>/dev/null || true
+}

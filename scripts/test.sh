@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Runs every test: units, those that need Postgres and Redis, those that need a
+# cluster, and the whole service end to end. Arguments go to go test.
+. "$(dirname "$0")/lib.sh"
+
+"$(dirname "$0")/install.sh"
+lifecycle=
+own_cluster && lifecycle=1
+export PODS_STATE=${PODS_STATE:-$(mktemp -d /tmp/pods-test.XXXXXX)}
+STATE=$PODS_STATE
+trap 'release_cluster; rm -rf "$STATE"' EXIT
+
+use_cluster
+export TEST_KUBECONFIG=$KUBECONFIG TEST_BIN=$BIN
+# How the tests stop and start parts of the local cluster.
+[ -z "$lifecycle" ] || export TEST_CLUSTER=$BIN/cluster
+
+say "Running the tests with the race detector"
+mapfile -t modules < <(go list -f '{{.Dir}}/...' -m)
+"$BIN/withservers" -- go test -race -timeout 40m "$@" "${modules[@]}"
+
+if [ -n "$lifecycle" ] && [ -n "$CLUSTER_STARTED" ]; then
+  release_cluster
+  unset KUBECONFIG
+  say "Testing the local cluster itself: up, unclean stop, up, down"
+  (cd cluster && GOWORK=off go vet ./... && as_root env CLUSTER_BIN="$BIN" GOWORK=off go test -tags cluster -timeout 20m ./...)
+fi
