@@ -1,0 +1,69 @@
+package manifests
+
+import (
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/pods-service/pods/shared/pods"
+)
+
+// Pod returns the Kubernetes pod for the current run of pod, which is the
+// merged one: templates applied. Credential placeholders in environment,
+// command and arguments are replaced here and nowhere stored.
+//
+// Errors: KindInvalid when the pod asks for a volume, a GPU or a profile that
+// this installation does not have.
+func Pod(pod pods.Pod, creds pods.Credentials, profile string, options Options) (*corev1.Pod, error) {
+	volumes, mounts, err := storage(pod)
+	if err != nil {
+		return nil, err
+	}
+	container, err := container(pod, creds, profile, options)
+	if err != nil {
+		return nil, err
+	}
+	container.VolumeMounts = mounts
+	queue := options.Queues[pod.ComputeQueue]
+	return &corev1.Pod{
+		ObjectMeta: meta(pod, options),
+		Spec: corev1.PodSpec{
+			Containers:                    []corev1.Container{container},
+			Volumes:                       volumes,
+			Hostname:                      hostname(pod.ID),
+			RestartPolicy:                 corev1.RestartPolicyNever,
+			TerminationGracePeriodSeconds: new(options.graceSeconds()),
+			EnableServiceLinks:            new(false),
+			AutomountServiceAccountToken:  new(false),
+			NodeSelector:                  queue.NodeSelector,
+			Tolerations:                   queue.Tolerations,
+			SecurityContext:               podSecurity(len(volumes) > 0),
+		},
+	}, nil
+}
+
+// volumesGroup owns the claims of a pod, so that a container that is not root
+// can write to them. Any number does: Kubernetes puts the container in it.
+const volumesGroup = 65533
+
+func podSecurity(hasVolumes bool) *corev1.PodSecurityContext {
+	security := &corev1.PodSecurityContext{
+		SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+	}
+	if hasVolumes {
+		security.FSGroup = new(int64(volumesGroup))
+		security.FSGroupChangePolicy = new(corev1.FSGroupChangeOnRootMismatch)
+	}
+	return security
+}
+
+// hostname is the name the container finds for itself: the pod's id, one
+// character less when that is as long as an id may be.
+func hostname(podID string) string {
+	return podID[:min(len(podID), maxLabel)]
+}
+
+// isLocalImage reports whether the image is one that no registry serves.
+func isLocalImage(image string) bool {
+	return strings.HasPrefix(image, "dev.local/")
+}
