@@ -1,0 +1,29 @@
+package command
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/pods-service/pods/cluster/binaries"
+)
+
+func build() *cobra.Command {
+	var source, out string
+	command := &cobra.Command{
+		Use:   "build",
+		Short: "Build the programs the cluster consists of; minutes the first time",
+		Args:  cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			if source == "" {
+				found, err := binaries.FindSource()
+				if err != nil {
+					return err
+				}
+				source = found
+			}
+			return binaries.Build(command.Context(), source, out, command.OutOrStdout())
+		},
+	}
+	command.Flags().StringVar(&source, "source", "", "folder with the sources (default: the nearest folder cluster)")
+	command.Flags().StringVar(&out, "out", "bin", "folder for the programs")
+	return command
+}

@@ -1,0 +1,52 @@
+package command
+
+import (
+	"fmt"
+	"os"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func (o *options) kubectl() *cobra.Command {
+	return &cobra.Command{
+		Use:                "kubectl ARGUMENT ...",
+		Short:              "Run kubectl against the cluster",
+		DisableFlagParsing: true, // they are kubectl's
+		RunE: func(command *cobra.Command, args []string) error {
+			cluster, err := o.cluster(command)
+			if err != nil {
+				return err
+			}
+			layout := cluster.Layout()
+			if err := os.Setenv("KUBECONFIG", layout.Kubeconfig()); err != nil {
+				return err
+			}
+			program := layout.Kube()
+			if err := syscall.Exec(program, append([]string{"kubectl"}, args...), os.Environ()); err != nil { //nolint:gosec // our own program
+				return fmt.Errorf("run %s: %w", program, err)
+			}
+			return nil // never reached: kubectl took this process's place
+		},
+	}
+}
+
+func (o *options) kubeconfig() *cobra.Command {
+	return &cobra.Command{
+		Use:   "kubeconfig",
+		Short: "Print the path of the administrator's client configuration",
+		Args:  cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			cluster, err := o.cluster(command)
+			if err != nil {
+				return err
+			}
+			path := cluster.Layout().Kubeconfig()
+			if _, err := os.Stat(path); err != nil {
+				return fmt.Errorf("there is no cluster that this user can see: %w", err)
+			}
+			fmt.Fprintln(command.OutOrStdout(), path)
+			return nil
+		},
+	}
+}

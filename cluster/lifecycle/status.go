@@ -1,0 +1,91 @@
+package lifecycle
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/pods-service/pods/cluster/components"
+)
+
+// Status says how the cluster is.
+type Status struct {
+	Components []ComponentStatus `json:"components"`
+	APIReady   bool              `json:"api_ready"`
+	NodeReady  bool              `json:"node_ready"`
+	DNSReady   bool              `json:"dns_ready"`
+	Node       string            `json:"node"`
+	Address    string            `json:"address"` // of the API server
+	Kubeconfig string            `json:"kubeconfig"`
+}
+
+// ComponentStatus says whether a component runs, and as which process.
+type ComponentStatus struct {
+	Name string `json:"name"`
+	PID  int    `json:"pid,omitempty"` // 0 when it does not run
+}
+
+// Up reports whether every part of the cluster works.
+func (s Status) Up() bool {
+	for _, component := range s.Components {
+		if component.PID == 0 {
+			return false
+		}
+	}
+	return s.APIReady && s.NodeReady && s.DNSReady
+}
+
+// Status looks at every part of the cluster. It takes a few seconds at most.
+func (c *Cluster) Status(ctx context.Context) (Status, error) {
+	if err := needRoot("looking at the cluster"); err != nil {
+		return Status{}, err
+	}
+	return c.status(ctx), nil
+}
+
+func (c *Cluster) status(ctx context.Context) Status {
+	status := Status{
+		Node:       components.Node,
+		Address:    components.APIAddress(),
+		Kubeconfig: c.layout.Kubeconfig(),
+	}
+	running := c.running()
+	for _, name := range components.Names() {
+		status.Components = append(status.Components, ComponentStatus{Name: name, PID: running[name].PID})
+	}
+	api, err := newAPI(c.layout)
+	if _, serving := running[components.APIServer]; err != nil || !serving {
+		return status
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	status.APIReady = api.ready(ctx) == nil
+	if status.APIReady {
+		status.NodeReady = api.nodeReady(ctx) == nil
+		status.DNSReady = api.dnsReady(ctx) == nil
+	}
+	return status
+}
+
+// Print writes the status for a person to read.
+func (s Status) Print(out io.Writer) {
+	for _, component := range s.Components {
+		state := "down"
+		if component.PID != 0 {
+			state = fmt.Sprintf("up    pid %d", component.PID)
+		}
+		fmt.Fprintf(out, "%-24s %s\n", component.Name, state)
+	}
+	for _, part := range []struct {
+		name  string
+		ready bool
+	}{{"API", s.APIReady}, {"node " + s.Node, s.NodeReady}, {"CoreDNS", s.DNSReady}} {
+		state := "not ready"
+		if part.ready {
+			state = "ready"
+		}
+		fmt.Fprintf(out, "%-24s %s\n", part.name, state)
+	}
+	fmt.Fprintf(out, "%-24s %s\n%-24s %s\n", "address", s.Address, "kubeconfig", s.Kubeconfig)
+}

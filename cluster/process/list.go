@@ -1,0 +1,33 @@
+package process
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+)
+
+// PIDs returns the number of every process on the machine.
+func PIDs() ([]int, error) {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil, fmt.Errorf("list processes: %w", err)
+	}
+	var pids []int
+	for _, entry := range entries {
+		if pid, err := strconv.Atoi(entry.Name()); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids, nil
+}
+
+// SameNetwork reports whether the process pid shares this process's network
+// namespace: only then can their ports and addresses clash.
+func SameNetwork(pid int) bool {
+	own, err := os.Readlink("/proc/self/ns/net")
+	if err != nil {
+		return true
+	}
+	other, err := os.Readlink(procPath(pid, "ns/net"))
+	return err == nil && own == other
+}
