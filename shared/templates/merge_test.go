@@ -105,7 +105,7 @@ func TestDeriveNetworking(t *testing.T) {
 	t.Parallel()
 
 	withDefault := tag("web:latest"+stamp, pods.Patch{Image: pods.Some("i"), Networking: pods.Some(map[string]pods.Networking{"default": entry(80)})})
-	withoutDefault := tag("db:latest"+stamp, pods.Patch{Image: pods.Some("i"), Networking: pods.Some(map[string]pods.Networking{"postgres": entry(5432)})})
+	withoutDefault := tag("database:latest"+stamp, pods.Patch{Image: pods.Some("i"), Networking: pods.Some(map[string]pods.Networking{"postgres": entry(5432)})})
 	none := tag("bare:latest"+stamp, pods.Patch{Image: pods.Some("i")})
 	own := pods.Some(map[string]pods.Networking{"default": entry(9000)})
 	tests := map[string]struct {
@@ -113,10 +113,10 @@ func TestDeriveNetworking(t *testing.T) {
 		own      pods.Optional[map[string]pods.Networking]
 		want     map[string]int
 	}{
-		"ImplicitGivesWay":    {"db", pods.Optional[map[string]pods.Networking]{}, map[string]int{"postgres": 5432}},
+		"ImplicitGivesWay":    {"database", pods.Optional[map[string]pods.Networking]{}, map[string]int{"postgres": 5432}},
 		"ImplicitOnSameKey":   {"web", pods.Optional[map[string]pods.Networking]{}, map[string]int{"default": 80}},
 		"OwnReplacesEntry":    {"web", own, map[string]int{"default": 9000}},
-		"OwnBesideTemplates":  {"db", own, map[string]int{"default": 9000, "postgres": 5432}},
+		"OwnBesideTemplates":  {"database", own, map[string]int{"default": 9000, "postgres": 5432}},
 		"ImplicitWhenNothing": {"bare", pods.Optional[map[string]pods.Networking]{}, map[string]int{"default": 5000}},
 	}
 	for name, tc := range tests {
