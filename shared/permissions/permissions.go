@@ -3,6 +3,7 @@
 package permissions
 
 import (
+	"errors"
 	"regexp"
 	"slices"
 	"strings"
@@ -41,14 +42,24 @@ func Parse(user, level string) (Level, error) {
 			Message:  "user must start with a letter or '_' and hold letters, digits and '_.@-' only",
 		})
 	}
-	parsed := Level(slices.Index(names, level))
-	if parsed < Read {
-		errs = append(errs, pods.FieldError{
-			Location: []string{"body", "level"},
-			Message:  "level must be in " + strings.Join(names[Read:], ", "),
-		})
+	parsed, err := ParseLevel(level)
+	if failure, ok := errors.AsType[*pods.Error](err); ok {
+		errs = append(errs, failure.Fields...)
 	}
 	return parsed, pods.InvalidFields(errs)
+}
+
+// ParseLevel reads a level that can be given to a user.
+//
+// Errors: KindInvalid for any other text, NONE included.
+func ParseLevel(text string) (Level, error) {
+	if level := Level(slices.Index(names, text)); level >= Read {
+		return level, nil
+	}
+	return None, pods.InvalidFields([]pods.FieldError{{
+		Location: []string{"body", "level"},
+		Message:  "level must be in " + strings.Join(names[Read:], ", "),
+	}})
 }
 
 // Entry gives one user one level.
