@@ -1,0 +1,3 @@
+module github.com/pods-service/pods
+
+go 1.26
