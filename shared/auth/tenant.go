@@ -109,6 +109,17 @@ func (t *Tenant) check() error {
 	return nil
 }
 
+// AddressOn returns the tenant's address on host, which is compared as in
+// Registry.TenantByHost, and false when it has none there.
+func (t *Tenant) AddressOn(host string) (string, bool) {
+	for _, address := range t.addresses() {
+		if parsed, err := url.Parse(address); err == nil && normalHost(parsed.Host) == normalHost(host) {
+			return address, true
+		}
+	}
+	return "", false
+}
+
 // addresses returns every URL that means the tenant, the base URL first.
 func (t *Tenant) addresses() []string {
 	return append([]string{t.BaseURL}, t.AlternateURLs...)

@@ -22,8 +22,8 @@ const MaxTokenBytes = 8 << 10
 const leeway = 5 * time.Second
 
 // cachedTokens bounds the memory for verified tokens to about 3 MiB. A hit
-// saves the RSA operation and the parsing, which together cost about as much as
-// the rest of a read of one pod.
+// saves the RSA operation and the parsing, 97 % of the work by
+// BenchmarkAuthenticate.
 const cachedTokens = 4096
 
 // The reasons for which newer keys may make the same token good.
