@@ -24,6 +24,9 @@ const (
 	TypePodDeleted = "io.pods.pod.deleted.v1"
 	// TypePodStatusChanged: a pod has reached the status in the data.
 	TypePodStatusChanged = "io.pods.pod.status_changed.v1"
+	// TypePodUpdated: what users asked of a pod, or who may use it, has changed
+	// and nothing else is to be done about it. For those who keep copies.
+	TypePodUpdated = "io.pods.pod.updated.v1"
 	// TypePodLogsDue: a pod's new output is to be collected. Read by logs.
 	TypePodLogsDue = "io.pods.pod.logs_due.v1"
 )

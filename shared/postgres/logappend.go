@@ -1,0 +1,197 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pods-service/pods/shared/pods"
+)
+
+const (
+	// maxChunk is the size to which chunks grow. Only a single line that is
+	// longer makes a chunk larger.
+	maxChunk = 256 << 10
+	// minChunk is the size up to which the newest chunk is extended, so that
+	// a pod that writes little at a time does not fill the table with tiny
+	// rows. It bounds what one call writes beyond its own lines.
+	minChunk = 4 << 10
+)
+
+// AppendLogs adds lines to the output of a run whose cursor is still from, and
+// makes it to. It takes lines of the pod's current instance and, as they may
+// come late, of the one before. A call costs in proportion to its lines. What
+// exceeds MaxLogBytes is dropped from the oldest end, and so is the output of
+// all but the last three runs.
+//
+// Errors: KindConflict when somebody else has moved the cursor, or when the
+// pod or the run is gone.
+func (s *Store) AppendLogs(ctx context.Context, ref pods.Ref, from Cursor, lines []LogLine, to Cursor) error {
+	err := s.inTx(ctx, func(t *tx) error {
+		if err := t.openRun(ctx, ref); err != nil {
+			return err
+		}
+		chunks := split(lines)
+		size := 0
+		for _, chunk := range chunks {
+			size += len(chunk)
+		}
+		total, err := t.moveCursor(ctx, ref, from, to, size)
+		if err != nil || size == 0 {
+			return err
+		}
+		if err := t.appendChunks(ctx, ref, chunks); err != nil {
+			return err
+		}
+		if total > MaxLogBytes {
+			return t.trimRun(ctx, ref, total-MaxLogBytes)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("append to the logs of pod %s: %w", ref.PodID, err)
+	}
+	return nil
+}
+
+// openRun makes sure that a run may take output and has a row.
+func (t *tx) openRun(ctx context.Context, ref pods.Ref) error {
+	const check = `
+		SELECT instance FROM pods
+		WHERE tenant_id = @tenant_id AND pod_id = @pod_id AND uid = @uid
+		FOR KEY SHARE`
+	const open = `
+		INSERT INTO log_runs (tenant_id, pod_id, uid, instance, last_ns, seen, bytes)
+		VALUES (@tenant_id, @pod_id, @uid, @instance, 0, 0, 0)
+		ON CONFLICT ON CONSTRAINT log_runs_pkey DO NOTHING`
+	const forget = `
+		DELETE FROM log_runs
+		WHERE tenant_id = @tenant_id AND pod_id = @pod_id AND uid = @uid AND instance <= @oldest`
+
+	pod := pgx.StrictNamedArgs{"tenant_id": ref.TenantID, "pod_id": ref.PodID, "uid": ref.UID}
+	var current int64
+	err := t.QueryRow(ctx, check, pod).Scan(&current)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return outOfDate(ref)
+	}
+	if err != nil {
+		return err
+	}
+	if ref.Instance < 1 || ref.Instance > current || ref.Instance < current-1 {
+		return outOfDate(ref)
+	}
+	opened, err := t.Exec(ctx, open, refArgs(ref, nil))
+	if err != nil || opened.RowsAffected() == 0 {
+		return err
+	}
+	pod["oldest"] = current - maxLogRuns
+	_, err = t.Exec(ctx, forget, pod)
+	return err
+}
+
+// moveCursor takes the cursor of a run from one place to another and returns
+// how many bytes the run has once size more are added.
+func (t *tx) moveCursor(ctx context.Context, ref pods.Ref, from, to Cursor, size int) (total int64, err error) {
+	const query = `
+		UPDATE log_runs SET last_ns = @to_ns, seen = @to_seen, bytes = bytes + @size
+		WHERE tenant_id = @tenant_id AND pod_id = @pod_id AND uid = @uid AND instance = @instance
+			AND last_ns = @from_ns AND seen = @from_seen
+		RETURNING bytes`
+
+	args := refArgs(ref, pgx.StrictNamedArgs{
+		"from_ns": from.nanoseconds(), "from_seen": from.Seen,
+		"to_ns": to.nanoseconds(), "to_seen": to.Seen, "size": size,
+	})
+	err = t.QueryRow(ctx, query, args).Scan(&total)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return 0, pods.Conflict("the log of pod %s has moved on", ref.PodID)
+	}
+	return total, err
+}
+
+// appendChunks adds chunks after the newest one, or to it while it is small.
+// The run's row is locked.
+func (t *tx) appendChunks(ctx context.Context, ref pods.Ref, chunks []string) error {
+	const find = `
+		SELECT chunk, bytes FROM log_chunks
+		WHERE tenant_id = @tenant_id AND uid = @uid AND instance = @instance
+		ORDER BY chunk DESC LIMIT 1`
+	const extend = `
+		UPDATE log_chunks SET text = text || @text, bytes = bytes + @bytes
+		WHERE tenant_id = @tenant_id AND uid = @uid AND instance = @instance AND chunk = @chunk`
+	const insert = `
+		INSERT INTO log_chunks (tenant_id, uid, instance, chunk, bytes, text)
+		VALUES (@tenant_id, @uid, @instance, @chunk, @bytes, @text)`
+
+	var last, size int64
+	err := t.QueryRow(ctx, find, runArgs(ref, nil)).Scan(&last, &size)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return err
+	}
+	query := extend
+	if err != nil || size >= minChunk {
+		query = insert
+	}
+	for _, text := range chunks {
+		if query == insert {
+			last++
+		}
+		t.batch.Queue(query, runArgs(ref, pgx.StrictNamedArgs{"chunk": last, "bytes": len(text), "text": text}))
+		query = insert
+	}
+	return t.flush(ctx)
+}
+
+// trimRun drops whole chunks from the oldest end of a run, excess bytes at the
+// most. All chunks but the newest hold minChunk at least, so it looks at no
+// more of them than excess calls for.
+func (t *tx) trimRun(ctx context.Context, ref pods.Ref, excess int64) error {
+	const query = `
+		WITH oldest AS (
+			SELECT chunk, bytes FROM log_chunks
+			WHERE tenant_id = @tenant_id AND uid = @uid AND instance = @instance
+			ORDER BY chunk LIMIT @limit
+		), summed AS (
+			SELECT chunk, sum(bytes) OVER (ORDER BY chunk) AS freed FROM oldest
+		), dropped AS (
+			DELETE FROM log_chunks AS c USING summed
+			WHERE c.tenant_id = @tenant_id AND c.uid = @uid AND c.instance = @instance
+				AND c.chunk = summed.chunk AND summed.freed <= @excess
+			RETURNING c.bytes
+		)
+		UPDATE log_runs SET bytes = bytes - (SELECT coalesce(sum(bytes), 0) FROM dropped)
+		WHERE tenant_id = @tenant_id AND uid = @uid AND instance = @instance`
+
+	_, err := t.Exec(ctx, query, runArgs(ref, pgx.StrictNamedArgs{
+		"excess": excess, "limit": excess/minChunk + 1,
+	}))
+	return err
+}
+
+func runArgs(ref pods.Ref, more pgx.StrictNamedArgs) pgx.StrictNamedArgs {
+	args := refArgs(ref, more)
+	delete(args, "pod_id") // chunks go by uid
+	return args
+}
+
+// split joins lines to chunks. All but the last hold minChunk bytes at least.
+func split(lines []LogLine) []string {
+	var chunks []string
+	var chunk strings.Builder
+	for _, line := range lines {
+		text := storable(line.Text)
+		if chunk.Len() >= minChunk && chunk.Len()+len(text)+1 > maxChunk {
+			chunks = append(chunks, chunk.String())
+			chunk.Reset()
+		}
+		chunk.WriteString(text)
+		chunk.WriteByte('\n')
+	}
+	if chunk.Len() > 0 {
+		chunks = append(chunks, chunk.String())
+	}
+	return chunks
+}

@@ -1,0 +1,74 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pods-service/pods/shared/events"
+	"github.com/pods-service/pods/shared/pods"
+)
+
+// UpdateContainer stores what Kubernetes says of a pod's container while the
+// pod stays in its status. It sends pod.updated if that is news, and writes no
+// action line.
+//
+// Errors: KindConflict when the pod is not in the run that ref names, or in a
+// status in which it has no container.
+func (s *Store) UpdateContainer(ctx context.Context, ref pods.Ref, status pods.ContainerStatus) error {
+	const query = `
+		UPDATE pods AS p SET status_container = @container, update_ts = @now
+		WHERE p.tenant_id = @tenant_id AND p.pod_id = @pod_id AND p.uid = @uid AND p.instance = @instance
+		RETURNING` + podColumns
+
+	status = storableStatus(status)
+	err := s.inTx(ctx, func(t *tx) error {
+		pod, err := t.lockRun(ctx, ref)
+		if err != nil || pod.StatusContainer == status {
+			return err
+		}
+		if pod.Status == pods.StatusStopped || pod.Status == pods.StatusRequested {
+			return pods.Conflict("pod %s is %s and has no container", ref.PodID, pod.Status)
+		}
+		if pod, err = one(ctx, t, query, refArgs(ref, pgx.StrictNamedArgs{"container": status, "now": t.now})); err != nil {
+			return err
+		}
+		return t.emit(events.TypePodUpdated, pods.ActorHealth, pod)
+	})
+	if err != nil {
+		return fmt.Errorf("update the container of pod %s: %w", ref.PodID, err)
+	}
+	return nil
+}
+
+// PodByK8sName returns the pod whose Kubernetes objects have that name, of
+// whichever tenant: it is for what the cluster reports, not for users.
+//
+// Errors: KindNotFound.
+func (s *Store) PodByK8sName(ctx context.Context, k8sName string) (pods.Pod, error) {
+	const query = `
+		SELECT` + podColumns + `
+		FROM pods AS p WHERE p.k8s_name = @k8s_name`
+
+	pod, err := one(ctx, s.pool, query, pgx.StrictNamedArgs{"k8s_name": k8sName})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return pods.Pod{}, pods.NotFound("No pod has the Kubernetes name '%s'", k8sName)
+	}
+	if err != nil {
+		return pods.Pod{}, fmt.Errorf("read pod %s: %w", k8sName, translate(err))
+	}
+	return pod, nil
+}
+
+// Overview returns every pod of every tenant but those that are STOPPED and
+// wanted OFF: all that may need something done or a route.
+func (s *Store) Overview(ctx context.Context) ([]pods.Pod, error) {
+	const query = `
+		SELECT` + podColumns + `
+		FROM pods AS p WHERE NOT (p.status = 'STOPPED' AND p.status_requested = 'OFF')
+		ORDER BY p.tenant_id, p.pod_id`
+
+	return list(ctx, s.pool, query, nil)
+}

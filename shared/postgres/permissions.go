@@ -1,0 +1,27 @@
+package postgres
+
+import (
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pods-service/pods/shared/permissions"
+)
+
+// setPermissions replaces the entries of a pod.
+func (t *tx) setPermissions(tenantID, podID string, set permissions.Set) {
+	const remove = `
+		DELETE FROM pod_permissions
+		WHERE tenant_id = @tenant_id AND pod_id = @pod_id`
+	const insert = `
+		INSERT INTO pod_permissions (tenant_id, pod_id, username, level, position)
+		SELECT @tenant_id, @pod_id, entry.username, entry.level, entry.position
+		FROM unnest(@users::text[], @levels::smallint[]) WITH ORDINALITY AS entry (username, level, position)`
+
+	users, levels := make([]string, len(set)), make([]int16, len(set))
+	for i, entry := range set {
+		users[i], levels[i] = entry.User, int16(entry.Level)
+	}
+	t.batch.Queue(remove, pgx.StrictNamedArgs{"tenant_id": tenantID, "pod_id": podID})
+	t.batch.Queue(insert, pgx.StrictNamedArgs{
+		"tenant_id": tenantID, "pod_id": podID, "users": users, "levels": levels,
+	})
+}

@@ -1,0 +1,146 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pods-service/pods/shared/events"
+	"github.com/pods-service/pods/shared/permissions"
+	"github.com/pods-service/pods/shared/pods"
+)
+
+// CreatePod stores pod, made with pods.New, with its credentials and returns
+// it; user by becomes its ADMIN. A pod that is REQUESTED brings the event
+// pod.requested, any other pod.updated.
+//
+// Errors: KindConflict when the tenant has a pod of that id.
+func (s *Store) CreatePod(ctx context.Context, pod pods.Pod, creds pods.Credentials, by string) (pods.Pod, error) {
+	sealed, err := s.seal(pod, creds)
+	if err != nil {
+		return pods.Pod{}, err
+	}
+	var created pods.Pod
+	err = s.inTx(ctx, func(t *tx) error {
+		if created, err = t.insertPod(ctx, pod); err != nil {
+			return err
+		}
+		t.setPermissions(pod.TenantID, pod.ID, permissions.Set{{User: by, Level: permissions.Admin}})
+		t.insertCredentials(pod.TenantID, pod.ID, sealed)
+		t.log(pod.TenantID, pod.ID, pods.ActionCreated(by))
+		if created.Status == pods.StatusRequested {
+			return t.emit(events.TypePodRequested, pods.ActorAPI, created)
+		}
+		return t.emit(events.TypePodUpdated, pods.ActorAPI, created)
+	})
+	if pods.KindOf(err) == pods.KindConflict {
+		return pods.Pod{}, &pods.Error{Kind: pods.KindConflict, Err: err, Message: fmt.Sprintf(
+			"Duplicate key found: pod_id '%s' is already taken in this tenant. Choose another, or delete the pod first.", pod.ID)}
+	}
+	if err != nil {
+		return pods.Pod{}, fmt.Errorf("create pod %s: %w", pod.ID, err)
+	}
+	return created, nil
+}
+
+func (t *tx) insertPod(ctx context.Context, pod pods.Pod) (pods.Pod, error) {
+	const query = `
+		INSERT INTO pods AS p (
+			tenant_id, pod_id, site_id, uid, instance, k8s_name,
+			image, template, description, command, arguments, environment_variables, volume_mounts,
+			time_to_stop_default, time_to_stop_instance, networking, resources, compute_queue, modified,
+			status, status_requested, status_container, status_since, address, creation_ts, update_ts)
+		VALUES (
+			@tenant_id, @pod_id, @site_id, @uid, @instance, @k8s_name,
+			@image, @template, @description, @command, @arguments, @environment_variables, @volume_mounts,
+			@time_to_stop_default, @time_to_stop_instance, @networking, @resources, @compute_queue, @modified,
+			@status, @status_requested, '{}', @status_since, '', @creation_ts, @update_ts)
+		RETURNING` + podColumns
+
+	args := specArgs(pod.Spec, pod.Modified)
+	maps.Copy(args, refArgs(pod.Ref(), pgx.StrictNamedArgs{
+		"site_id": pod.SiteID, "k8s_name": pod.K8sName,
+		"status": pod.Status, "status_requested": pod.StatusRequested, "status_since": pod.StatusSince,
+		"creation_ts": pod.CreationTS, "update_ts": pod.UpdateTS,
+	}))
+	return one(ctx, t, query, args)
+}
+
+// Pod returns a pod and who may do what with it.
+//
+// Errors: KindNotFound.
+func (s *Store) Pod(ctx context.Context, tenantID, podID string) (pods.Pod, permissions.Set, error) {
+	const query = `
+		SELECT` + podColumns + `,` + permissionsColumn + `
+		FROM pods AS p WHERE p.tenant_id = @tenant_id AND p.pod_id = @pod_id`
+
+	return podAndPermissions(ctx, s.pool, query, tenantID, podID)
+}
+
+// ListPods returns the pods that username may read, oldest first.
+func (s *Store) ListPods(ctx context.Context, tenantID, username string) ([]pods.Pod, error) {
+	const query = `
+		SELECT` + podColumns + `
+		FROM pods AS p JOIN pod_permissions AS e ON e.tenant_id = p.tenant_id AND e.pod_id = p.pod_id
+		WHERE p.tenant_id = @tenant_id AND e.username = @username
+		ORDER BY p.creation_ts, p.pod_id`
+
+	return list(ctx, s.pool, query, pgx.StrictNamedArgs{"tenant_id": tenantID, "username": username})
+}
+
+// DeletePod removes a pod with all that belongs to it, if authorize does not
+// object to the pod as it is, and leaves a tombstone and the event
+// pod.deleted. The id can be used again at once.
+//
+// Errors: KindNotFound; what authorize returns, as it is.
+func (s *Store) DeletePod(ctx context.Context, tenantID, podID string, authorize func(pods.Pod, permissions.Set) error) error {
+	const lock = `
+		SELECT` + podColumns + `,` + permissionsColumn + `
+		FROM pods AS p WHERE p.tenant_id = @tenant_id AND p.pod_id = @pod_id FOR UPDATE OF p`
+	const remove = `
+		WITH gone AS (
+			DELETE FROM pods WHERE tenant_id = @tenant_id AND pod_id = @pod_id
+			RETURNING tenant_id, pod_id, uid, k8s_name
+		)
+		INSERT INTO tombstones (tenant_id, pod_id, uid, k8s_name, deleted_at)
+		SELECT tenant_id, pod_id, uid, k8s_name, @now FROM gone`
+
+	return s.inTx(ctx, func(t *tx) error {
+		pod, set, err := podAndPermissions(ctx, t, lock, tenantID, podID)
+		if err != nil {
+			return err
+		}
+		if err := authorize(pod, set); err != nil {
+			return err
+		}
+		args := pgx.StrictNamedArgs{"tenant_id": tenantID, "pod_id": podID, "now": t.now}
+		if _, err := t.Exec(ctx, remove, args); err != nil {
+			return fmt.Errorf("delete pod %s: %w", podID, err)
+		}
+		data := events.Data(pod)
+		data.Status = "" // a pod that is gone has none
+		return t.emitData(events.TypePodDeleted, pods.ActorAPI, data)
+	})
+}
+
+func podAndPermissions(ctx context.Context, db queryer, query, tenantID, podID string) (pods.Pod, permissions.Set, error) {
+	rows, err := db.Query(ctx, query, pgx.StrictNamedArgs{"tenant_id": tenantID, "pod_id": podID})
+	if err != nil {
+		return pods.Pod{}, nil, translate(err)
+	}
+	row, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[podWithPermissions])
+	if errors.Is(err, pgx.ErrNoRows) {
+		return pods.Pod{}, nil, notFound(podID)
+	}
+	if err != nil {
+		return pods.Pod{}, nil, fmt.Errorf("read pod %s: %w", podID, translate(err))
+	}
+	return row.toPod(), row.Permissions, nil
+}
+
+func notFound(podID string) error {
+	return pods.NotFound("Pod with identifier pod_id: '%s' not found", podID)
+}
