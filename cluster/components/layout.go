@@ -46,6 +46,9 @@ const (
 	CoreDNSImage = "dev.local/coredns:1"
 )
 
+// LogFolder is the folder in State that holds the logs.
+const LogFolder = "logs"
+
 // Layout says where on this machine the cluster keeps its files.
 type Layout struct {
 	// State holds everything that lives as long as the cluster. It may grow
@@ -81,7 +84,7 @@ func (l Layout) Sysctls() string { return filepath.Join(l.State, "sysctls.json")
 
 // Log is where the component writes what it has to say.
 func (l Layout) Log(component string) string {
-	return filepath.Join(l.State, "logs", component+".log")
+	return filepath.Join(l.State, LogFolder, component+".log")
 }
 
 // Record is the file that says which process the component is.
@@ -97,14 +100,21 @@ func (l Layout) Tasks() string {
 // PodLogs holds the output of containers.
 func (l Layout) PodLogs() string { return filepath.Join(l.State, "pod-logs") }
 
-// Cgroup is the name of the control group all of the cluster runs in.
-func (l Layout) Cgroup() string { return filepath.Base(l.Run) }
+// Cgroup is the name of the control group all of the cluster runs in. It always
+// starts the same way, because all in that group is killed in the end.
+func (l Layout) Cgroup() string {
+	const usual = "pods-cluster"
+	if name := filepath.Base(l.Run); name != usual {
+		return usual + "-" + name
+	}
+	return usual
+}
 
 // Folders returns every folder the components expect, parents first.
 func (l Layout) Folders() []string {
 	return []string{
 		l.State, l.Run,
-		l.pki(), l.config(), l.cni(), l.kubelet(), l.plugins(), l.PodLogs(), filepath.Join(l.State, "logs"),
+		l.pki(), l.config(), l.cni(), l.kubelet(), l.plugins(), l.PodLogs(), filepath.Join(l.State, LogFolder),
 	}
 }
 

@@ -41,6 +41,9 @@ func runEtcd(ctx context.Context, dataDir, socket string) error {
 	// With nobody to elect there is no reason to wait a second for it.
 	config.TickMs = 10
 	config.ElectionMs = 100
+	// Without it every single request is one to warn of.
+	config.WarningUnaryRequestDuration = embed.DefaultWarningUnaryRequestDuration
+	config.Name = "local"
 	config.EnableGRPCGateway = false
 	// A local cluster does not survive the machine anyway, and waiting for the
 	// disk costs several milliseconds on every write.

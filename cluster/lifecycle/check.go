@@ -28,10 +28,14 @@ func (c *Cluster) Check() []string {
 	return append(problems, c.takenAddresses()...)
 }
 
+// kubernetesPrograms are the names under which a Kubernetes runs, be it in
+// parts or as a whole.
+var kubernetesPrograms = []string{"kubelet", "kube-proxy", "kube-apiserver", "k3s", "k0s", "kubelite"}
+
 // otherKubernetes returns the programs of another Kubernetes in the same
-// network as this process.
+// network as this process, each as a sentence. They would fight over the packet
+// filter and over ports.
 func (c *Cluster) otherKubernetes() []string {
-	names := []string{"kubelet", "kube-proxy", "kube-apiserver", "k3s", "k0s", "microk8s"}
 	pids, err := process.PIDs()
 	if err != nil {
 		return []string{err.Error()}
@@ -39,18 +43,30 @@ func (c *Cluster) otherKubernetes() []string {
 	own := c.group.PIDs()
 	var found []string
 	for _, pid := range pids {
-		if slices.Contains(own, pid) || !process.SameNetwork(pid) {
+		name := kubernetesProgram(process.Arguments(pid))
+		if name == "" || slices.Contains(own, pid) || !process.SameNetwork(pid) {
 			continue
 		}
-		id, err := process.Identify(pid)
-		if err != nil {
-			continue // a thread of the kernel, or gone
-		}
-		if name := filepath.Base(id.Executable); slices.Contains(names, name) {
-			found = append(found, fmt.Sprintf("another Kubernetes runs here: %s, process %d; stop it, or set KUBECONFIG and use that one", name, pid))
-		}
+		found = append(found, fmt.Sprintf(
+			"another Kubernetes runs here: %s, process %d; stop it, or set KUBECONFIG and use that one", name, pid))
 	}
 	return found
+}
+
+// kubernetesProgram returns which program of Kubernetes a command line starts,
+// or "".
+func kubernetesProgram(arguments []string) string {
+	const several = "kube" // is told by its first argument which one to be
+	if len(arguments) > 1 && filepath.Base(arguments[0]) == several {
+		arguments = arguments[1:]
+	}
+	if len(arguments) == 0 {
+		return ""
+	}
+	if name := filepath.Base(arguments[0]); slices.Contains(kubernetesPrograms, name) {
+		return name
+	}
+	return ""
 }
 
 // takenAddresses returns the ports and address ranges the cluster needs and

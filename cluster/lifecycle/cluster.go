@@ -40,6 +40,14 @@ func New(layout components.Layout, out io.Writer) (*Cluster, error) {
 // Layout returns where the cluster keeps its files.
 func (c *Cluster) Layout() components.Layout { return c.layout }
 
+// needRoot explains why nothing works without root.
+func needRoot(what string) error {
+	if os.Geteuid() != 0 {
+		return fmt.Errorf("%s needs root", what)
+	}
+	return nil
+}
+
 // report prints a step that is done, and how long after the beginning.
 func (c *Cluster) report(format string, args ...any) {
 	fmt.Fprintf(c.out, "%5.1f s  %s\n", time.Since(c.started).Seconds(), fmt.Sprintf(format, args...))

@@ -28,12 +28,17 @@ type ComponentStatus struct {
 
 // Up reports whether every part of the cluster works.
 func (s Status) Up() bool {
+	return s.complete() && s.APIReady && s.NodeReady && s.DNSReady
+}
+
+// complete reports whether every component runs, working or not.
+func (s Status) complete() bool {
 	for _, component := range s.Components {
 		if component.PID == 0 {
 			return false
 		}
 	}
-	return s.APIReady && s.NodeReady && s.DNSReady
+	return true
 }
 
 // Status looks at every part of the cluster. It takes a few seconds at most.

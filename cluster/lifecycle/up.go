@@ -4,17 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/pods-service/pods/cluster/components"
-	"github.com/pods-service/pods/cluster/images"
-	"github.com/pods-service/pods/cluster/machine"
-	"github.com/pods-service/pods/cluster/network"
 )
 
 // upTimeout bounds one start from nothing. It takes a tenth of that on a small
@@ -38,16 +33,18 @@ func (c *Cluster) Up(ctx context.Context) error {
 	}
 	defer unlock()
 
-	status := c.status(ctx)
-	if status.Up() {
-		c.report("the cluster is running already, at %s", status.Address)
+	if c.recovers(ctx) {
+		c.report("the cluster is running already, at %s", components.APIAddress())
 		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		return err // before anything is removed
 	}
 	if problems := c.Check(); len(problems) > 0 {
 		return errors.New(Problems(problems))
 	}
 	if c.leftovers() {
-		if err := c.clean(ctx, everything); err != nil {
+		if err := c.clean(ctx); err != nil {
 			return fmt.Errorf("remove what is left of the last cluster: %w", err)
 		}
 		c.report("removed what was left of the last cluster")
@@ -59,10 +56,39 @@ func (c *Cluster) Up(ctx context.Context) error {
 		// The caller may have given up, but what was started must go.
 		cleaning, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 		defer cancel()
-		return errors.Join(fmt.Errorf("start the cluster: %w", err), c.clean(cleaning, allButLogs))
+		return errors.Join(fmt.Errorf("start the cluster: %w", err), c.clean(cleaning, components.LogFolder))
 	}
 	c.report("ready: %s, KUBECONFIG=%s", components.APIAddress(), c.layout.Kubeconfig())
 	return nil
+}
+
+// recovers reports whether the cluster runs. One whose parts all run may be busy
+// or just be waking up with its machine, so it gets a while to become ready: to
+// replace it would lose all that is in it.
+func (c *Cluster) recovers(ctx context.Context) bool {
+	const patience = 30 * time.Second
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for told := false; ; {
+		status := c.status(ctx)
+		if status.Up() {
+			return true
+		}
+		if !status.complete() {
+			return false
+		}
+		if !told {
+			c.report("the cluster runs but is not ready; waiting %s for it", patience)
+			told = true
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-ticker.C:
+		}
+	}
 }
 
 // bring starts everything, in the order in which each can find what it needs.
@@ -123,84 +149,6 @@ func (c *Cluster) awaitReady(ctx context.Context, api api, rest map[string]*chil
 	return nil
 }
 
-// prepare makes all that must be there before the first component starts.
-func (c *Cluster) prepare() error {
-	if err := claim(c.layout.State); err != nil {
-		return err
-	}
-	for _, folder := range c.layout.Folders() {
-		if err := os.MkdirAll(folder, 0o700); err != nil {
-			return fmt.Errorf("make the cluster's folders: %w", err)
-		}
-	}
-	if err := machine.SetSysctls(c.layout.Sysctls()); err != nil {
-		return err
-	}
-	if err := c.group.Child("system").Create(); err != nil {
-		return err
-	}
-	if err := network.EnsureBridge(components.NodeBridge, components.NodeAddress, components.ServiceRange); err != nil {
-		return err
-	}
-	if err := c.layout.WriteCredentials(); err != nil {
-		return err
-	}
-	return c.layout.WriteConfig(machineConfig())
-}
-
-// machineConfig finds what the configuration files need to know of the machine.
-func machineConfig() components.Config {
-	// Where a resolver runs on the machine itself, this names the real servers.
-	const behindResolver = "/run/systemd/resolve/resolv.conf"
-	config := components.Config{PluginFolder: machine.NetworkPlugins(), ResolvConf: "/etc/resolv.conf"}
-	if _, err := os.Stat(behindResolver); err == nil {
-		config.ResolvConf = behindResolver
-	}
-	content, err := os.ReadFile(config.ResolvConf)
-	if err != nil {
-		config.ResolvConf = os.DevNull
-	}
-	config.DNSServers = components.DNSServers(string(content))
-	return config
-}
-
-// loadOwnImages loads the images without which no pod starts.
-func (c *Cluster) loadOwnImages(ctx context.Context, containerd *child) error {
-	if err := c.await(ctx, "wait for containerd", containerd, dial(c.layout.Containerd())); err != nil {
-		return err
-	}
-	for _, path := range []string{c.layout.PauseTar(), c.layout.CoreDNSTar()} {
-		if _, err := c.runtime().Load(ctx, path); err != nil {
-			return fmt.Errorf("%w%s", err, c.logTail(components.Containerd))
-		}
-	}
-	return nil
-}
-
-// dial returns a check that a program listens on a Unix socket.
-func dial(socket string) func(context.Context) error {
-	return func(ctx context.Context) error {
-		connection, err := new(net.Dialer).DialContext(ctx, "unix", socket)
-		if err != nil {
-			return err
-		}
-		return connection.Close()
-	}
-}
-
-// Load loads an image file into the running cluster and returns the names of
-// the images in it.
-func (c *Cluster) Load(ctx context.Context, path string) ([]string, error) {
-	if _, found := c.running()[components.Containerd]; !found {
-		return nil, errors.New("the cluster is not running: start it with cluster up")
-	}
-	return c.runtime().Load(ctx, path)
-}
-
-func (c *Cluster) runtime() images.Runtime {
-	return images.Runtime{Client: machine.FindTool("ctr"), Socket: c.layout.Containerd()}
-}
-
 // applyDNS creates the objects of the DNS server.
 func (c *Cluster) applyDNS(ctx context.Context) error {
 	command := exec.CommandContext(ctx, c.layout.Kube(), "kubectl", "--kubeconfig="+c.layout.Kubeconfig(),
@@ -208,35 +156,6 @@ func (c *Cluster) applyDNS(ctx context.Context) error {
 	command.Env = append(os.Environ(), "HOME="+c.layout.State) // where it keeps a cache
 	if output, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("create CoreDNS: %w: %s", err, strings.TrimSpace(string(output)))
-	}
-	return nil
-}
-
-// ownerFile marks a folder as one that may be deleted with all that is in it.
-const ownerFile = ".pods-cluster"
-
-// claim makes the folder and marks it. It refuses one with anything else in it.
-func claim(folder string) error {
-	entries, err := os.ReadDir(folder)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("look into the cluster's folder: %w", err)
-	}
-	mark := filepath.Join(folder, ownerFile)
-	if _, err := os.Stat(mark); err != nil && len(entries) > 0 {
-		return fmt.Errorf("%s is not empty and not a cluster's: choose another folder", folder)
-	}
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return fmt.Errorf("make the cluster's folder: %w", err)
-	}
-	if err := os.WriteFile(mark, nil, 0o600); err != nil {
-		return fmt.Errorf("mark the cluster's folder: %w", err)
-	}
-	return nil
-}
-
-func needRoot(what string) error {
-	if os.Geteuid() != 0 {
-		return fmt.Errorf("%s needs root", what)
 	}
 	return nil
 }

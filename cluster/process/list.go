@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 )
 
 // PIDs returns the number of every process on the machine.
@@ -19,6 +20,16 @@ func PIDs() ([]int, error) {
 		}
 	}
 	return pids, nil
+}
+
+// Arguments returns the command line of the process pid, its name first. It is
+// empty for a thread of the kernel and for a process that is gone.
+func Arguments(pid int) []string {
+	content, err := os.ReadFile(procPath(pid, "cmdline"))
+	if err != nil || len(content) == 0 {
+		return nil
+	}
+	return strings.Split(strings.TrimSuffix(string(content), "\x00"), "\x00")
 }
 
 // SameNetwork reports whether the process pid shares this process's network
