@@ -65,7 +65,7 @@ tidy: ## tidy every module
 	@for dir in $$(git ls-files '*go.mod' 'go.mod' | xargs -n1 dirname); do (cd $$dir && GOWORK=off go mod tidy) || exit 1; done
 
 generate: ## write the documents that come from the code
-	@UPDATE_DOCS=1 go test -run TestLifecyclePage ./test/docs
+	@UPDATE_DOCS=1 go test -count=1 -run TestLifecyclePage ./shared/pods
 
 verify: generate tidy ## fail when generated files or modules are stale
 	@git diff --exit-code

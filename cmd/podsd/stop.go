@@ -1,0 +1,62 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// stopCommand ends what another podsd with the same state folder has started.
+func stopCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "stop",
+		Short: "Stop the service of this state folder and whatever a killed one has left",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := readSettings()
+			if err != nil {
+				return err
+			}
+			release, err := lockState(s.State)
+			if errors.Is(err, errRunning) {
+				release, err = stopRunning(s.State)
+			}
+			if err != nil {
+				return err
+			}
+			defer release()
+			return stopServers(cmd.Context(), s)
+		},
+	}
+}
+
+// stopRunning asks the process that holds the state folder to end, and waits
+// until the folder is free: up to a minute, then by force.
+func stopRunning(dir string) (release func(), err error) {
+	pid, err := lockHolder(dir)
+	if err != nil {
+		return nil, fmt.Errorf("find the running service: %w", err)
+	}
+	for _, signal := range []os.Signal{syscall.SIGTERM, syscall.SIGKILL} {
+		process, err := os.FindProcess(pid)
+		if err != nil {
+			return nil, fmt.Errorf("find process %d: %w", pid, err)
+		}
+		// The lock is held, so the process that wrote its number into it lives
+		// and the number cannot be another's by now.
+		if err := process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			return nil, fmt.Errorf("stop process %d: %w", pid, err)
+		}
+		for range 300 {
+			if release, err = lockState(dir); err == nil {
+				return release, nil
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+	}
+	return nil, fmt.Errorf("process %d does not end", pid)
+}
