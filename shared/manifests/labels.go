@@ -36,6 +36,11 @@ const ManagedBy = "pods-service"
 // Selector selects the objects of every pod, as a label selector.
 const Selector = LabelManagedBy + "=" + ManagedBy + "," + LabelUID
 
+// SelectorOf selects the objects of one life of a pod.
+func SelectorOf(uid string) string {
+	return LabelManagedBy + "=" + ManagedBy + "," + LabelUID + "=" + LabelValue(uid)
+}
+
 // Identity returns the labels that tell the objects of one run of one pod from
 // all others.
 func Identity(ref pods.Ref) map[string]string {
