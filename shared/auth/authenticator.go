@@ -14,7 +14,7 @@ import (
 // The headers that say who calls.
 const (
 	// HeaderToken carries the access token.
-	HeaderToken = "X-Tapis-Token"
+	HeaderToken = "X-Tapis-Token" //nolint:gosec // the name of a header, not a credential
 	// HeaderTenant and HeaderUser name the user a service acts for.
 	HeaderTenant = "X-Tapis-Tenant"
 	HeaderUser   = "X-Tapis-User"

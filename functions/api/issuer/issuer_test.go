@@ -253,7 +253,7 @@ func TestUsers(t *testing.T) {
 			t.Parallel()
 
 			answer := s.do(t, call{path: tc.path, host: tc.host, token: tc.token})
-			var got any = answer.Message
+			got := answer.Message
 			if tc.code == http.StatusOK {
 				answer.decode(t, &got)
 			}
