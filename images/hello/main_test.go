@@ -30,13 +30,13 @@ func TestMain(m *testing.M) {
 }
 
 // command returns the program as its own process, with nothing but env in its
-// environment.
+// environment, and a place to write to when the tests measure coverage.
 func command(t *testing.T, env []string, args ...string) *exec.Cmd {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 	t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, os.Args[0], args...)
-	cmd.Env = append([]string{asHello + "=1"}, env...)
+	cmd.Env = append([]string{asHello + "=1", "GOCOVERDIR=" + t.TempDir()}, env...)
 	return cmd
 }
 
@@ -151,7 +151,7 @@ func get(t *testing.T, url string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(response.Body)
 	if err != nil || response.StatusCode != http.StatusOK {
 		t.Fatalf("GET %s: status %d, %v", url, response.StatusCode, err)

@@ -170,9 +170,9 @@ func TestRunDrainsOpenRequests(t *testing.T) {
 				go func() { exit <- newProcess(config{finalLine: "good bye"}, &out, listener.listen).run(ctx) }()
 
 				body, feed := io.Pipe() // never ends by itself
-				defer feed.Close()
+				defer func() { _ = feed.Close() }()
 				go func() { _, _ = io.WriteString(feed, "begin") }()
-				defer body.Close() // frees the writer where nobody reads
+				defer func() { _ = body.Close() }() // frees the writer where nobody reads
 				response, err := listener.client().Do(tc.request(t, body))
 				if err != nil {
 					t.Fatal(err)
@@ -180,7 +180,7 @@ func TestRunDrainsOpenRequests(t *testing.T) {
 				answer := make(chan error, 1)
 				var got []byte
 				go func() {
-					defer response.Body.Close()
+					defer func() { _ = response.Body.Close() }()
 					var err error
 					got, err = io.ReadAll(response.Body)
 					answer <- err

@@ -21,9 +21,8 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Vary", "Accept")
 	if !acceptsHTML(r.Header.Values("Accept")) {
 		plain(w, http.StatusOK, fmt.Sprintf("Hello from pod %s!\n\n"+
-			"hello %s, reached as %s\n"+
-			"Try /headers, /stream, /bytes?n=1024, /status/418, /healthz, POST /echo or a WebSocket at /ws.\n",
-			s.options.PodID, s.options.Version, r.Host))
+			"This is hello %s. Try /headers, /stream, /bytes?n=1024, /status/418, /healthz,\n"+
+			"POST /echo or a WebSocket at /ws.\n", s.options.PodID, s.options.Version))
 		return
 	}
 	text := strings.NewReplacer(

@@ -217,7 +217,7 @@ func TestBytesHeadTellsTheLength(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	if response.ContentLength != 1<<30 {
 		t.Errorf("Content-Length = %d, want 1 GiB", response.ContentLength)
 	}
@@ -279,7 +279,7 @@ func TestEchoAnswersBeforeTheBodyEnds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	if err := <-first; err != nil {
 		t.Fatal(err)
 	}
@@ -318,7 +318,7 @@ func TestEchoTellsTheClientToContinue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	if got, err := io.ReadAll(response.Body); err != nil || string(got) != "polite" {
 		t.Errorf("echo %q, %v, want the body", got, err)
 	}
@@ -342,7 +342,7 @@ func TestEchoReportsABrokenBody(t *testing.T) {
 	if err != nil {
 		return // the transport gave up first: a client sees the failure as well
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	if got, err := io.ReadAll(response.Body); err == nil {
 		t.Errorf("a broken body was answered as whole: %q", got)
 	}
