@@ -36,7 +36,7 @@ func (s *Server) headers(w http.ResponseWriter, r *http.Request) {
 		Headers:          r.Header,
 	}, "", "  ")
 	if err != nil {
-		plain(w, http.StatusInternalServerError, "cannot show the request\n")
+		http.Error(w, "cannot show the request", http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -75,7 +75,7 @@ func (s *Server) echo(w http.ResponseWriter, r *http.Request) {
 func (s *Server) status(w http.ResponseWriter, r *http.Request) {
 	code, err := strconv.Atoi(r.PathValue("code"))
 	if err != nil || code < 200 || code > 599 {
-		plain(w, http.StatusBadRequest, "the status must be a number from 200 to 599\n")
+		http.Error(w, "the status must be a number from 200 to 599", http.StatusBadRequest)
 		return
 	}
 	w.Header().Set("Cache-Control", "no-store")

@@ -21,7 +21,7 @@ const (
 func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 	events, interval, err := streamOptions(r.URL.Query())
 	if err != nil {
-		plain(w, http.StatusBadRequest, err.Error()+"\n")
+		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
@@ -77,7 +77,7 @@ func streamOptions(query url.Values) (events int, interval time.Duration, err er
 func (s *Server) bytes(w http.ResponseWriter, r *http.Request) {
 	n, err := strconv.ParseInt(r.URL.Query().Get("n"), 10, 64)
 	if err != nil || n < 0 || n > maxBytes {
-		plain(w, http.StatusBadRequest, fmt.Sprintf("n must be a number from 0 to %d\n", maxBytes))
+		http.Error(w, fmt.Sprintf("n must be a number from 0 to %d", maxBytes), http.StatusBadRequest)
 		return
 	}
 	w.Header().Set("Content-Type", "application/octet-stream")
