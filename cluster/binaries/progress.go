@@ -32,12 +32,12 @@ func (p Program) compile(ctx context.Context, source string, arguments []string,
 		return fmt.Errorf("run go: %w", err)
 	}
 
-	var done atomic.Int64
+	var compiled compiled
 	finished := make(chan struct{})
 	var problems []string
 	go func() {
 		defer close(finished)
-		problems = countPackages(stderr, &done)
+		problems = compiled.read(stderr)
 	}()
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
@@ -46,7 +46,7 @@ func (p Program) compile(ctx context.Context, source string, arguments []string,
 		case <-finished:
 			running = false
 		case <-ticker.C:
-			fmt.Fprintf(progress, "%-8s %d of at most %d packages compiled, %s\n", p.Name, done.Load(), total, elapsed())
+			fmt.Fprintf(progress, "%-8s %s, %s\n", p.Name, compiled.describe(total), elapsed())
 		}
 	}
 	if err := command.Wait(); err != nil {
@@ -68,16 +68,24 @@ func packages(ctx context.Context, folder string) (int, error) {
 	return strings.Count(string(output), "\n"), nil
 }
 
-// countPackages counts the packages that go build -v names, one a line, and
-// returns the last of the lines that are no package: what went wrong.
-func countPackages(output io.Reader, done *atomic.Int64) []string {
+// compiled follows what go build -v prints: the name of each package that it
+// does not find in its cache, when it begins with it.
+type compiled struct {
+	count atomic.Int64
+	last  atomic.Value // string, the package it is at
+}
+
+// read follows the output to its end and returns the last of the lines that
+// name no package: what went wrong.
+func (c *compiled) read(output io.Reader) []string {
 	const kept = 40
 	var others []string
 	lines := bufio.NewScanner(output)
 	for lines.Scan() {
 		line := lines.Text()
 		if isPackage(line) {
-			done.Add(1)
+			c.last.Store(line)
+			c.count.Add(1)
 			continue
 		}
 		others = append(others, line)
@@ -86,6 +94,22 @@ func countPackages(output io.Reader, done *atomic.Int64) []string {
 	_, _ = io.Copy(io.Discard, output) // a line beyond the scanner's limit must not block go
 	return others
 }
+
+// describe says how far the build of a program of total packages is. What is in
+// the cache is never named, so the total is the most there can be.
+func (c *compiled) describe(total int) string {
+	last, _ := c.last.Load().(string)
+	switch {
+	case last == "":
+		return "reading what is compiled already"
+	case strings.HasPrefix(last, ownModules): // depends on all others, so it is the last
+		return fmt.Sprintf("linking (%d packages were compiled)", c.count.Load())
+	}
+	return fmt.Sprintf("%d of at most %d packages compiled, at %s", c.count.Load(), total, last)
+}
+
+// ownModules is how the names of the programs' own packages begin.
+const ownModules = "github.com/pods-service/pods/cluster/"
 
 func isPackage(line string) bool {
 	return line != "" && !strings.ContainsAny(line, " \t:#")
