@@ -244,6 +244,7 @@ func TestSourceGivesUpAndGoesOn(t *testing.T) {
 			return errors.New("never works")
 		})
 		time.Sleep(10 * time.Minute)
+		synctest.Wait()
 		if attempts != 6 {
 			t.Errorf("tried %d times, want once and 5 times again", attempts)
 		}
