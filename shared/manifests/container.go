@@ -8,9 +8,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/pods-service/pods/shared/pods"
+	"github.com/pods-service/pods/shared/templates"
 )
 
-func container(pod pods.Pod, creds pods.Credentials, profile string, options Options) (corev1.Container, error) {
+func container(pod pods.Pod, creds pods.Credentials, profile templates.Profile, options Options) (corev1.Container, error) {
 	security, err := containerSecurity(profile, options)
 	if err != nil {
 		return corev1.Container{}, err
@@ -38,17 +39,17 @@ var rootCapabilities = []corev1.Capability{
 	"CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID",
 }
 
-func containerSecurity(profile string, options Options) (*corev1.SecurityContext, error) {
+func containerSecurity(profile templates.Profile, options Options) (*corev1.SecurityContext, error) {
 	security := &corev1.SecurityContext{
 		AllowPrivilegeEscalation: new(false),
 		Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
 	}
 	switch profile {
-	case ProfileDefault:
+	case "", templates.ProfileRestricted:
 		if options.RunAsNonRoot {
 			security.RunAsNonRoot = new(true)
 		}
-	case ProfileRoot:
+	case templates.ProfileRoot:
 		security.Capabilities.Add = slices.Clone(rootCapabilities)
 	default:
 		return nil, pods.Invalid("The profile %q is not known on this installation.", profile)

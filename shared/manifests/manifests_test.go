@@ -15,6 +15,7 @@ import (
 
 	"github.com/pods-service/pods/shared/manifests"
 	"github.com/pods-service/pods/shared/pods"
+	"github.com/pods-service/pods/shared/templates"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -55,10 +56,10 @@ func TestBuildGolden(t *testing.T) {
 
 	tests := map[string]struct {
 		pod     pods.Pod
-		profile string
+		profile templates.Profile
 		options manifests.Options
 	}{
-		"minimal": {pod: testPod(nil)},
+		"minimal": {pod: testPod(nil), profile: templates.ProfileRestricted},
 		"no-ports": {pod: testPod(func(p *pods.Pod) {
 			p.Networking = nil
 		})},
@@ -77,7 +78,7 @@ func TestBuildGolden(t *testing.T) {
 		})},
 		"root-profile": {
 			pod:     testPod(func(p *pods.Pod) { p.Image = "nginx" }),
-			profile: manifests.ProfileRoot,
+			profile: templates.ProfileRoot,
 			options: manifests.Options{RunAsNonRoot: true},
 		},
 		"ports": {pod: testPod(func(p *pods.Pod) {
@@ -174,7 +175,7 @@ func TestBuildRefuses(t *testing.T) {
 
 	tests := map[string]struct {
 		change  func(*pods.Pod)
-		profile string
+		profile templates.Profile
 	}{
 		"Volume": {change: func(p *pods.Pod) {
 			p.VolumeMounts = map[string]*pods.VolumeMount{"vol": {Type: pods.MountVolume}}

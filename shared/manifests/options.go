@@ -8,19 +8,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/pods-service/pods/shared/pods"
+	"github.com/pods-service/pods/shared/templates"
 )
 
 // ContainerName names the one container of every pod.
 const ContainerName = "main"
-
-// The profiles a container may run under.
-const (
-	// ProfileDefault drops every capability.
-	ProfileDefault = ""
-	// ProfileRoot is for images that start as root and then give it up: it adds
-	// what the usual entry points need to prepare their folders and change user.
-	ProfileRoot = "root"
-)
 
 // Options are the operator's choices. The zero value is usable: it means the
 // default that each field names.
@@ -40,7 +32,7 @@ type Options struct {
 	// 30 when 0.
 	GraceSeconds int64
 	// RunAsNonRoot refuses images that would start as root, and those that name
-	// their user by anything but a number, unless the profile is ProfileRoot.
+	// their user by anything but a number, unless the profile is "root".
 	RunAsNonRoot bool
 	// Queues holds the compute queues by name. A pod of a queue that is not
 	// listed runs anywhere.
@@ -71,7 +63,7 @@ type Objects struct {
 //
 // Errors: KindInvalid when the pod asks for what this installation does not
 // have.
-func Build(pod pods.Pod, creds pods.Credentials, profile string, options Options) (Objects, error) {
+func Build(pod pods.Pod, creds pods.Credentials, profile templates.Profile, options Options) (Objects, error) {
 	built, err := Pod(pod, creds, profile, options)
 	if err != nil {
 		return Objects{}, err

@@ -6,6 +6,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/pods-service/pods/shared/pods"
+	"github.com/pods-service/pods/shared/templates"
 )
 
 // Pod returns the Kubernetes pod for the current run of pod, which is the
@@ -14,7 +15,7 @@ import (
 //
 // Errors: KindInvalid when the pod asks for a volume, a GPU or a profile that
 // this installation does not have.
-func Pod(pod pods.Pod, creds pods.Credentials, profile string, options Options) (*corev1.Pod, error) {
+func Pod(pod pods.Pod, creds pods.Credentials, profile templates.Profile, options Options) (*corev1.Pod, error) {
 	volumes, mounts, err := storage(pod)
 	if err != nil {
 		return nil, err
