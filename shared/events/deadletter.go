@@ -1,12 +1,17 @@
 package events
 
-import cloudevents "github.com/cloudevents/sdk-go/v2"
+import (
+	"time"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+)
 
 // DeadLetter is an event that one trigger's subscriber did not take: kept so
 // that people can look at it and have it sent again.
 type DeadLetter struct {
 	Event    cloudevents.Event
-	Trigger  string // name of the trigger whose delivery failed
-	Reason   string // the last answer, at most 1 KiB
-	Attempts int    // deliveries tried, at least 1
+	Trigger  string    // name of the trigger whose delivery failed
+	Reason   string    // the last answer, at most 1 KiB
+	Attempts int       // deliveries tried, at least 1
+	FailedAt time.Time // set by the store when it is kept
 }
