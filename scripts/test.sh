@@ -16,8 +16,12 @@ export TEST_KUBECONFIG=$KUBECONFIG TEST_BIN=$BIN
 [ -z "$lifecycle" ] || export TEST_CLUSTER=$BIN/cluster
 
 say "Running the tests with the race detector"
-mapfile -t modules < <(go list -f '{{.Dir}}/...' -m)
-"$BIN/withservers" -- go test -race -timeout 40m "$@" "${modules[@]}"
+# The end-to-end tests stop parts of the cluster, so they come by themselves.
+mapfile -t packages < <(go list -f '{{.Dir}}/...' -m | xargs go list | grep -v /test/e2e)
+"$BIN/withservers" -- go test -race -timeout 20m "$@" "${packages[@]}"
+
+say "Running the end-to-end tests"
+go test -timeout 30m -parallel 4 ./test/e2e
 
 if [ -n "$lifecycle" ] && [ -n "$CLUSTER_STARTED" ]; then
   release_cluster

@@ -1,6 +1,10 @@
 package pods
 
-import "time"
+import (
+	"strings"
+	"time"
+	"unicode/utf8"
+)
 
 // MaxLogBytes is how much of one run's output is kept: the newest 10 MB.
 const MaxLogBytes = 10 << 20
@@ -25,4 +29,23 @@ type LogChunk struct {
 	// Text is valid UTF-8 without NUL bytes. Line ends are part of it, so the
 	// chunks of a run joined as they are give its output.
 	Text string
+}
+
+// NewestLog returns at most the last MaxLogBytes of text, from the start of a
+// line. A line that is longer is cut, but not within a character.
+func NewestLog(text string) string {
+	if len(text) <= MaxLogBytes {
+		return text
+	}
+	start := len(text) - MaxLogBytes
+	if text[start-1] == '\n' {
+		return text[start:]
+	}
+	if end := strings.IndexByte(text[start:], '\n'); end >= 0 && start+end+1 < len(text) {
+		return text[start+end+1:]
+	}
+	for start < len(text) && !utf8.RuneStart(text[start]) {
+		start++
+	}
+	return text[start:]
 }

@@ -9,20 +9,19 @@ import (
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/jackc/pgx/v5"
+
+	"github.com/pods-service/pods/shared/events"
 )
 
-// DeadLetter is an event that a Trigger could not deliver.
-type DeadLetter struct {
-	Event    cloudevents.Event
-	Trigger  string // the Trigger's name
-	Reason   string // why the last attempt failed; without secrets
-	Attempts int
-	FailedAt time.Time // set by the store
+// StoredDeadLetter is a dead letter with when it became one.
+type StoredDeadLetter struct {
+	events.DeadLetter
+	FailedAt time.Time
 }
 
 // AddDeadLetter keeps a dead letter for 30 days. One for the same event and
 // Trigger is replaced.
-func (s *Store) AddDeadLetter(ctx context.Context, letter DeadLetter) error {
+func (s *Store) AddDeadLetter(ctx context.Context, letter events.DeadLetter) error {
 	const query = `
 		INSERT INTO dead_letters (tenant_id, event_id, trigger_name, event, reason, attempts, failed_at)
 		VALUES (@tenant_id, @event_id, @trigger_name, @event, @reason, @attempts, @now)
@@ -56,7 +55,7 @@ func tenantOf(event cloudevents.Event) string {
 
 // DeadLetters returns the newest dead letters of all tenants, at most limit,
 // newest first.
-func (s *Store) DeadLetters(ctx context.Context, limit int) ([]DeadLetter, error) {
+func (s *Store) DeadLetters(ctx context.Context, limit int) ([]StoredDeadLetter, error) {
 	const query = `
 		SELECT event, trigger_name, reason, attempts, failed_at FROM dead_letters
 		ORDER BY failed_at DESC, event_id LIMIT @limit`
@@ -65,12 +64,12 @@ func (s *Store) DeadLetters(ctx context.Context, limit int) ([]DeadLetter, error
 	if err != nil {
 		return nil, translate(err)
 	}
-	letters, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (DeadLetter, error) {
+	letters, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (StoredDeadLetter, error) {
 		var document []byte
-		var letter DeadLetter
+		var letter StoredDeadLetter
 		err := row.Scan(&document, &letter.Trigger, &letter.Reason, &letter.Attempts, &letter.FailedAt)
 		if err != nil {
-			return DeadLetter{}, err
+			return StoredDeadLetter{}, err
 		}
 		letter.FailedAt = letter.FailedAt.UTC()
 		return letter, json.Unmarshal(document, &letter.Event)

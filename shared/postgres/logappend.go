@@ -4,50 +4,40 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/pods-service/pods/shared/pods"
 )
 
-const (
-	// maxChunk is the size to which chunks grow. Only a single line that is
-	// longer makes a chunk larger.
-	maxChunk = 256 << 10
-	// minChunk is the size up to which the newest chunk is extended, so that
-	// a pod that writes little at a time does not fill the table with tiny
-	// rows. It bounds what one call writes beyond its own lines.
-	minChunk = 4 << 10
-)
+// minChunk is the size up to which the newest chunk is extended, so that a pod
+// that writes little at a time does not fill the table with tiny rows. It
+// bounds what one call writes beyond its own text.
+const minChunk = 4 << 10
 
-// AppendLogs adds lines to the output of a run whose cursor is still from, and
-// makes it to. It takes lines of the pod's current instance and, as they may
-// come late, of the one before. A call costs in proportion to its lines. What
-// exceeds MaxLogBytes is dropped from the oldest end, and so is the output of
-// all but the last three runs.
+// AppendLogs adds chunk to the output of a run whose cursor is still from, and
+// makes it to. It takes output of the pod's current instance and, as it may
+// come late, of the one before. A call costs in proportion to its text. What
+// exceeds pods.MaxLogBytes is dropped from the oldest end, and so is the output
+// of all but the last three runs.
 //
 // Errors: KindConflict when somebody else has moved the cursor, or when the
 // pod or the run is gone.
-func (s *Store) AppendLogs(ctx context.Context, ref pods.Ref, from Cursor, lines []LogLine, to Cursor) error {
+func (s *Store) AppendLogs(ctx context.Context, ref pods.Ref, from pods.LogCursor, chunk pods.LogChunk, to pods.LogCursor) error {
 	err := s.inTx(ctx, func(t *tx) error {
 		if err := t.openRun(ctx, ref); err != nil {
 			return err
 		}
-		chunks := split(lines)
-		size := 0
-		for _, chunk := range chunks {
-			size += len(chunk)
-		}
-		total, err := t.moveCursor(ctx, ref, from, to, size)
-		if err != nil || size == 0 {
+		text := storable(chunk.Text)
+		total, err := t.moveCursor(ctx, ref, from, to, len(text))
+		if err != nil || text == "" {
 			return err
 		}
-		if err := t.appendChunks(ctx, ref, chunks); err != nil {
+		if err := t.appendText(ctx, ref, text); err != nil {
 			return err
 		}
-		if total > MaxLogBytes {
-			return t.trimRun(ctx, ref, total-MaxLogBytes)
+		if total > pods.MaxLogBytes {
+			return t.trimRun(ctx, ref, total-pods.MaxLogBytes)
 		}
 		return nil
 	})
@@ -94,7 +84,7 @@ func (t *tx) openRun(ctx context.Context, ref pods.Ref) error {
 
 // moveCursor takes the cursor of a run from one place to another and returns
 // how many bytes the run has once size more are added.
-func (t *tx) moveCursor(ctx context.Context, ref pods.Ref, from, to Cursor, size int) (total int64, err error) {
+func (t *tx) moveCursor(ctx context.Context, ref pods.Ref, from, to pods.LogCursor, size int) (total int64, err error) {
 	const query = `
 		UPDATE log_runs SET last_ns = @to_ns, seen = @to_seen, bytes = bytes + @size
 		WHERE tenant_id = @tenant_id AND pod_id = @pod_id AND uid = @uid AND instance = @instance
@@ -102,8 +92,8 @@ func (t *tx) moveCursor(ctx context.Context, ref pods.Ref, from, to Cursor, size
 		RETURNING bytes`
 
 	args := refArgs(ref, pgx.StrictNamedArgs{
-		"from_ns": from.nanoseconds(), "from_seen": from.Seen,
-		"to_ns": to.nanoseconds(), "to_seen": to.Seen, "size": size,
+		"from_ns": nanoseconds(from), "from_seen": from.Seen,
+		"to_ns": nanoseconds(to), "to_seen": to.Seen, "size": size,
 	})
 	err = t.QueryRow(ctx, query, args).Scan(&total)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -112,9 +102,9 @@ func (t *tx) moveCursor(ctx context.Context, ref pods.Ref, from, to Cursor, size
 	return total, err
 }
 
-// appendChunks adds chunks after the newest one, or to it while it is small.
-// The run's row is locked.
-func (t *tx) appendChunks(ctx context.Context, ref pods.Ref, chunks []string) error {
+// appendText adds text after the newest chunk, or to it while it is small. The
+// run's row is locked.
+func (t *tx) appendText(ctx context.Context, ref pods.Ref, text string) error {
 	const find = `
 		SELECT chunk, bytes FROM log_chunks
 		WHERE tenant_id = @tenant_id AND uid = @uid AND instance = @instance
@@ -126,23 +116,19 @@ func (t *tx) appendChunks(ctx context.Context, ref pods.Ref, chunks []string) er
 		INSERT INTO log_chunks (tenant_id, uid, instance, chunk, bytes, text)
 		VALUES (@tenant_id, @uid, @instance, @chunk, @bytes, @text)`
 
-	var last, size int64
-	err := t.QueryRow(ctx, find, runArgs(ref, nil)).Scan(&last, &size)
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+	var newest, size int64
+	err := t.QueryRow(ctx, find, runArgs(ref, nil)).Scan(&newest, &size)
+	isFirst := errors.Is(err, pgx.ErrNoRows)
+	if err != nil && !isFirst {
 		return err
 	}
 	query := extend
-	if err != nil || size >= minChunk {
+	if isFirst || size >= minChunk {
 		query = insert
+		newest++
 	}
-	for _, text := range chunks {
-		if query == insert {
-			last++
-		}
-		t.batch.Queue(query, runArgs(ref, pgx.StrictNamedArgs{"chunk": last, "bytes": len(text), "text": text}))
-		query = insert
-	}
-	return t.flush(ctx)
+	_, err = t.Exec(ctx, query, runArgs(ref, pgx.StrictNamedArgs{"chunk": newest, "bytes": len(text), "text": text}))
+	return err
 }
 
 // trimRun drops whole chunks from the oldest end of a run, excess bytes at the
@@ -175,23 +161,4 @@ func runArgs(ref pods.Ref, more pgx.StrictNamedArgs) pgx.StrictNamedArgs {
 	args := refArgs(ref, more)
 	delete(args, "pod_id") // chunks go by uid
 	return args
-}
-
-// split joins lines to chunks. All but the last hold minChunk bytes at least.
-func split(lines []LogLine) []string {
-	var chunks []string
-	var chunk strings.Builder
-	for _, line := range lines {
-		text := storable(line.Text)
-		if chunk.Len() >= minChunk && chunk.Len()+len(text)+1 > maxChunk {
-			chunks = append(chunks, chunk.String())
-			chunk.Reset()
-		}
-		chunk.WriteString(text)
-		chunk.WriteByte('\n')
-	}
-	if chunk.Len() > 0 {
-		chunks = append(chunks, chunk.String())
-	}
-	return chunks
 }

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/pods-service/pods/shared/client"
@@ -40,20 +39,8 @@ func (s *Server) getPodLogs(ctx context.Context, req *rest.Request) (rest.Result
 		s.Logger.WarnContext(ctx, "newest output is left out", "tenant_id", pod.TenantID, "pod_id", pod.ID, "error", err)
 		result.Metadata = map[string]any{"warnings": []string{"The newest lines cannot be read right now; these are the lines collected before."}}
 	}
-	result.Value = client.Logs{Logs: newest(text + newer), ActionLogs: actions}
+	result.Value = client.Logs{Logs: pods.NewestLog(text + newer), ActionLogs: actions}
 	return result, nil
-}
-
-// newest returns the last 10 MiB of text, from the start of a line.
-func newest(text string) string {
-	if len(text) <= pods.MaxLogBytes {
-		return text
-	}
-	text = text[len(text)-pods.MaxLogBytes:]
-	if _, rest, found := strings.Cut(text, "\n"); found {
-		return rest
-	}
-	return text
 }
 
 // getPodCredentials serves GET /pods/{pod_id}/credentials.

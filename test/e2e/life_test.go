@@ -1,0 +1,263 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/coder/websocket"
+
+	"github.com/pods-service/pods/shared/client"
+	"github.com/pods-service/pods/shared/pods"
+)
+
+// TestLife is the service's main job from create to delete.
+func TestLife(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	alice, web := s.as(t, "alice"), s.web(t)
+
+	created := create(t, alice, "docpod", map[string]string{"HELLO_FINAL_LINE": "and that was all"})
+	if created.Status != pods.StatusRequested || !strings.HasPrefix(created.Template, "hello:latest@") {
+		t.Errorf("created as %s from %s", created.Status, created.Template)
+	}
+	pod := waitFor(t, alice, "docpod", pods.StatusAvailable)
+	if pod.StartInstanceTS == nil || pod.TimeToStopTS == nil && pod.TimeToStopDefault >= 0 {
+		t.Errorf("an AVAILABLE pod has start %v and time to stop %v", pod.StartInstanceTS, pod.TimeToStopTS)
+	}
+	secure := s.get(t, web, "https://docpod.pods.localhost/")
+	contains(t, "the page", secure.body, "docpod")
+	if secure.status != 200 || secure.proto != "HTTP/2.0" {
+		t.Errorf("https answers %d by %s", secure.status, secure.proto)
+	}
+	if plain := s.get(t, web, "http://docpod.pods.localhost/headers"); plain.status != 200 || !strings.Contains(plain.body, "docpod.pods.localhost") {
+		t.Errorf("http answers %d %s", plain.status, plain.body)
+	}
+	echo(t, s, "ws://docpod.pods.localhost/ws")
+	s.waitObjects(t, "pod/pods-dev-dev-docpod", "service/pods-dev-dev-docpod")
+
+	logs, err := alice.PodLogs(t.Context(), "docpod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	contains(t, "the log", logs.Logs, "5000", "GET /headers")
+	contains(t, "the action log", strings.Join(logs.ActionLogs, "\n"), "Pod object created by 'alice'",
+		"spawner set status to CREATING", "health set status to AVAILABLE")
+
+	if _, err := alice.StopPod(t.Context(), "docpod"); err != nil {
+		t.Fatal(err)
+	}
+	stopped := waitFor(t, alice, "docpod", pods.StatusStopped)
+	if stopped.StartInstanceTS != nil || stopped.TimeToStopTS != nil || stopped.StatusContainer != (pods.ContainerStatus{}) {
+		t.Errorf("a STOPPED pod keeps %+v", stopped)
+	}
+	s.waitObjects(t)
+	if page := s.get(t, web, "https://docpod.pods.localhost/"); page.status != 503 {
+		t.Errorf("a stopped pod's address answers %d", page.status)
+	}
+	err = eventually(t.Context(), func() error {
+		logs, err := alice.PodLogs(t.Context(), "docpod")
+		if err == nil && !strings.Contains(logs.Logs, "and that was all") {
+			err = fmt.Errorf("the kept log lacks the last line: %q", logs.Logs)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+
+	if _, err := alice.StartPod(t.Context(), "docpod"); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, alice, "docpod", pods.StatusAvailable)
+	if logs, err = alice.PodLogs(t.Context(), "docpod"); err != nil || strings.Contains(logs.Logs, "and that was all") {
+		t.Errorf("the log of a new start holds the old one's: %q, %v", logs.Logs, err)
+	}
+	if _, err := alice.RestartPod(t.Context(), "docpod"); err != nil {
+		t.Fatal(err)
+	}
+	err = eventually(t.Context(), func() error {
+		pod, err := alice.Pod(t.Context(), "docpod")
+		if err == nil && (pod.Status != pods.StatusAvailable || pod.StatusRequested != pods.DesiredOn) {
+			err = fmt.Errorf("after a restart the pod is %s and wanted %s", pod.Status, pod.StatusRequested)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+
+	if err := alice.DeletePod(t.Context(), "docpod"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := alice.Pod(t.Context(), "docpod"); err == nil {
+		t.Error("a deleted pod is still there")
+	}
+	if page := s.get(t, web, "https://docpod.pods.localhost/"); page.status != 404 {
+		t.Errorf("a deleted pod's address answers %d", page.status)
+	}
+	s.waitObjects(t)
+}
+
+func echo(t *testing.T, s *suite, url string) {
+	t.Helper()
+	dialer := &http.Client{Transport: &http.Transport{DialContext: s.Dial}}
+	conn, _, err := websocket.Dial(t.Context(), url, &websocket.DialOptions{HTTPClient: dialer})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.CloseNow() }()
+	if err := conn.Write(t.Context(), websocket.MessageText, []byte("hello?")); err != nil {
+		t.Fatal(err)
+	}
+	if _, data, err := conn.Read(t.Context()); err != nil || string(data) != "hello?" {
+		t.Errorf("the WebSocket echoes %q, %v", data, err)
+	}
+}
+
+// TestRecreate creates a pod id again while its old container takes its time
+// to end.
+func TestRecreate(t *testing.T) {
+	t.Parallel()
+	alice := shared.as(t, "alice")
+
+	create(t, alice, "again", nil)
+	waitFor(t, alice, "again", pods.StatusAvailable)
+	for range 3 {
+		if err := alice.DeletePod(t.Context(), "again"); err != nil {
+			t.Fatal(err)
+		}
+		create(t, alice, "again", map[string]string{"ROUND": "next"})
+	}
+	pod := waitFor(t, alice, "again", pods.StatusAvailable)
+	if pod.EnvironmentVariables["ROUND"] != "next" {
+		t.Errorf("the pod is an earlier one: %v", pod.EnvironmentVariables)
+	}
+	if err := alice.DeletePod(t.Context(), "again"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestTwoAtOnce sends two wishes at the same moment: the end is that of one
+// order or the other.
+func TestTwoAtOnce(t *testing.T) {
+	t.Parallel()
+	alice := shared.as(t, "alice")
+	calls := map[string]func(context.Context, string) (client.Pod, error){
+		"stop": alice.StopPod, "restart": alice.RestartPod,
+	}
+	create(t, alice, "two", nil)
+	waitFor(t, alice, "two", pods.StatusAvailable)
+	for range 3 {
+		var wait sync.WaitGroup
+		for name, call := range calls {
+			wait.Go(func() {
+				if _, err := call(t.Context(), "two"); err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+			})
+		}
+		wait.Wait()
+		var pod client.Pod
+		err := eventually(t.Context(), func() (err error) {
+			pod, err = alice.Pod(t.Context(), "two")
+			settled := pod.Status == pods.StatusStopped && pod.StatusRequested == pods.DesiredOff ||
+				pod.Status == pods.StatusAvailable && pod.StatusRequested == pods.DesiredOn
+			if err == nil && !settled {
+				err = fmt.Errorf("the pod is %s and wanted %s", pod.Status, pod.StatusRequested)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if pod.Status == pods.StatusStopped {
+			if _, err := alice.StartPod(t.Context(), "two"); err != nil {
+				t.Fatal(err)
+			}
+			waitFor(t, alice, "two", pods.StatusAvailable)
+		}
+	}
+	if err := alice.DeletePod(t.Context(), "two"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestEnds looks at containers that end by themselves and at ones that cannot
+// start.
+func TestEnds(t *testing.T) {
+	t.Parallel()
+	alice := shared.as(t, "alice")
+	exit := func(code string) map[string]any {
+		return map[string]any{"template": "hello", "environment_variables": map[string]string{
+			"HELLO_EXIT_CODE": code, "HELLO_EXIT_AFTER": "200ms", "HELLO_LOG_NUL": "1", "HELLO_FINAL_LINE": "bye",
+		}}
+	}
+	tests := map[string]struct {
+		fields  map[string]any
+		want    pods.Status
+		message string
+	}{
+		"complete": {exit("0"), pods.StatusComplete, ""},
+		"failing":  {exit("3"), pods.StatusError, "3"},
+		"noimage":  {map[string]any{"image": "dev.local/hello:nosuchtag"}, pods.StatusError, "image"},
+		"nobinary": {map[string]any{"template": "hello", "command": []string{"/nothing"}}, pods.StatusError, "/nothing"},
+	}
+	for podID, tc := range tests {
+		t.Run(podID, func(t *testing.T) {
+			t.Parallel()
+
+			tc.fields["pod_id"] = podID
+			if _, err := alice.CreatePod(t.Context(), tc.fields); err != nil {
+				t.Fatal(err)
+			}
+			var pod client.Pod
+			err := eventually(t.Context(), func() (err error) {
+				pod, err = alice.Pod(t.Context(), podID)
+				if err == nil && pod.Status != tc.want {
+					err = fmt.Errorf("it is %s (%s)", pod.Status, pod.StatusContainer.Message)
+				}
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			contains(t, "the message", pod.StatusContainer.Message, tc.message)
+			if tc.want == pods.StatusComplete {
+				logs, err := alice.PodLogs(t.Context(), podID)
+				if err != nil || strings.Contains(logs.Logs, "\x00") || logs.Logs == "" {
+					t.Errorf("log of an ended pod = %q, %v", logs.Logs, err)
+				}
+			}
+			if err := alice.DeletePod(t.Context(), podID); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+// TestLostPod removes a pod behind the service's back: one that is wanted ON
+// comes back.
+func TestLostPod(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	alice := s.as(t, "alice")
+
+	create(t, alice, "lost", nil)
+	before := waitFor(t, alice, "lost", pods.StatusAvailable)
+	removePods(t, s)
+	err := eventually(t.Context(), func() error {
+		pod, err := alice.Pod(t.Context(), "lost")
+		if err == nil && (pod.Status != pods.StatusAvailable || pod.StartInstanceTS == nil || pod.StartInstanceTS.Equal(before.StartInstanceTS.Time)) {
+			err = errors.New("it has not been started anew, but is " + string(pod.Status))
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
