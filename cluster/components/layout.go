@@ -97,6 +97,11 @@ func (l Layout) Tasks() string {
 	return filepath.Join(l.containerdState(), "io.containerd.runtime.v2.task", "k8s.io")
 }
 
+// Sandboxes is the folder with the network namespaces of all pods.
+func (l Layout) Sandboxes() string {
+	return filepath.Join(l.containerdState(), "io.containerd.grpc.v1.cri", "netns")
+}
+
 // PodLogs holds the output of containers.
 func (l Layout) PodLogs() string { return filepath.Join(l.State, "pod-logs") }
 

@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -86,18 +87,18 @@ func (c *Cluster) removeShimSockets() error {
 // stays, and the other one tidies it.
 func (c *Cluster) removeShared(ctx context.Context) error {
 	removeLinks("/var/log/containers/*.log", c.layout.PodLogs())
-	removeFiles("/var/lib/cni/results/" + components.Network + "-*")
+	removeMentions("/var/lib/cni/results/*", c.layout.Sandboxes()+"/")
 	if others := c.otherKubernetes(); len(others) > 0 {
 		c.report("left links and packet filter alone: %s", others[0])
 		return nil
 	}
-	removeFiles("/var/lib/kubelet/device-plugins/kubelet*")
-	// Only when they are empty, and from the innermost out.
-	for _, folder := range []string{
+	// Files first. A folder goes only when it is empty, from the innermost out.
+	for _, path := range []string{
+		"/var/lib/kubelet/device-plugins/kubelet.sock", "/var/lib/kubelet/device-plugins/kubelet_internal_checkpoint",
 		"/var/log/containers", "/var/lib/cni/results", "/var/lib/cni",
 		"/var/lib/kubelet/device-plugins", "/var/lib/kubelet", "/run/containerd/s", "/run/containerd",
 	} {
-		_ = os.Remove(folder)
+		_ = os.Remove(path)
 	}
 	return errors.Join(
 		network.RemoveBridges(components.NodeBridge, components.PodBridge),
@@ -116,11 +117,14 @@ func removeLinks(pattern, folder string) {
 	}
 }
 
-// removeFiles deletes the files that pattern matches.
-func removeFiles(pattern string) {
+// removeMentions deletes the files among those that pattern matches in which
+// text occurs.
+func removeMentions(pattern, text string) {
 	files, _ := filepath.Glob(pattern) // the patterns are valid
 	for _, file := range files {
-		_ = os.Remove(file)
+		if content, err := os.ReadFile(file); err == nil && bytes.Contains(content, []byte(text)) {
+			_ = os.Remove(file)
+		}
 	}
 }
 

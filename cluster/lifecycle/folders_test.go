@@ -130,6 +130,24 @@ func TestRemoveLinks(t *testing.T) {
 	}
 }
 
+func TestRemoveMentions(t *testing.T) {
+	t.Parallel()
+
+	folder := t.TempDir()
+	for name, content := range map[string]string{
+		"ours": `{"sandbox":"/run/pods-cluster/netns/cni-1"}`, "theirs": `{"sandbox":"/run/netns/cni-2"}`,
+	} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	removeMentions(filepath.Join(folder, "*"), "/run/pods-cluster/netns/")
+	entries, err := os.ReadDir(folder)
+	if err != nil || len(entries) != 1 || entries[0].Name() != "theirs" {
+		t.Errorf("left %v, %v, want theirs alone", entries, err)
+	}
+}
+
 // Two commands at once take turns, and the one that waits says so.
 func TestLock(t *testing.T) {
 	t.Parallel()
