@@ -5,19 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"time"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/pods-service/pods/shared/events"
 )
-
-// StoredDeadLetter is a dead letter with when it became one.
-type StoredDeadLetter struct {
-	events.DeadLetter
-	FailedAt time.Time
-}
 
 // AddDeadLetter keeps a dead letter for 30 days. One for the same event and
 // Trigger is replaced.
@@ -55,7 +48,7 @@ func tenantOf(event cloudevents.Event) string {
 
 // DeadLetters returns the newest dead letters of all tenants, at most limit,
 // newest first.
-func (s *Store) DeadLetters(ctx context.Context, limit int) ([]StoredDeadLetter, error) {
+func (s *Store) DeadLetters(ctx context.Context, limit int) ([]events.DeadLetter, error) {
 	const query = `
 		SELECT event, trigger_name, reason, attempts, failed_at FROM dead_letters
 		ORDER BY failed_at DESC, event_id LIMIT @limit`
@@ -64,12 +57,12 @@ func (s *Store) DeadLetters(ctx context.Context, limit int) ([]StoredDeadLetter,
 	if err != nil {
 		return nil, translate(err)
 	}
-	letters, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (StoredDeadLetter, error) {
+	letters, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (events.DeadLetter, error) {
 		var document []byte
-		var letter StoredDeadLetter
+		var letter events.DeadLetter
 		err := row.Scan(&document, &letter.Trigger, &letter.Reason, &letter.Attempts, &letter.FailedAt)
 		if err != nil {
-			return StoredDeadLetter{}, err
+			return events.DeadLetter{}, err
 		}
 		letter.FailedAt = letter.FailedAt.UTC()
 		return letter, json.Unmarshal(document, &letter.Event)

@@ -21,8 +21,8 @@ const minChunk = 4 << 10
 // exceeds pods.MaxLogBytes is dropped from the oldest end, and so is the output
 // of all but the last three runs.
 //
-// Errors: KindConflict when somebody else has moved the cursor, or when the
-// pod or the run is gone.
+// Errors: KindConflict when somebody else has moved the cursor, KindNotFound
+// when the pod is gone or the run is older.
 func (s *Store) AppendLogs(ctx context.Context, ref pods.Ref, from pods.LogCursor, chunk pods.LogChunk, to pods.LogCursor) error {
 	err := s.inTx(ctx, func(t *tx) error {
 		if err := t.openRun(ctx, ref); err != nil {
@@ -65,13 +65,13 @@ func (t *tx) openRun(ctx context.Context, ref pods.Ref) error {
 	var current int64
 	err := t.QueryRow(ctx, check, pod).Scan(&current)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return outOfDate(ref)
+		return notFound(ref.PodID)
 	}
 	if err != nil {
 		return err
 	}
 	if ref.Instance < 1 || ref.Instance > current || ref.Instance < current-1 {
-		return outOfDate(ref)
+		return pods.NotFound("run %d of pod %s takes no output", ref.Instance, ref.PodID)
 	}
 	opened, err := t.Exec(ctx, open, refArgs(ref, nil))
 	if err != nil || opened.RowsAffected() == 0 {

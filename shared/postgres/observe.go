@@ -63,12 +63,22 @@ func (s *Store) PodByK8sName(ctx context.Context, k8sName string) (pods.Pod, err
 }
 
 // Overview returns every pod of every tenant but those that are STOPPED and
-// wanted OFF: all that may need something done or a route.
+// wanted OFF: all that may need something done.
 func (s *Store) Overview(ctx context.Context) ([]pods.Pod, error) {
 	const query = `
 		SELECT` + podColumns + `
 		FROM pods AS p WHERE NOT (p.status = 'STOPPED' AND p.status_requested = 'OFF')
 		ORDER BY p.tenant_id, p.pod_id`
+
+	return list(ctx, s.pool, query, nil)
+}
+
+// Everything returns every pod of every tenant, for the route table: those that
+// are STOPPED have a status page.
+func (s *Store) Everything(ctx context.Context) ([]pods.Pod, error) {
+	const query = `
+		SELECT` + podColumns + `
+		FROM pods AS p ORDER BY p.tenant_id, p.pod_id`
 
 	return list(ctx, s.pool, query, nil)
 }

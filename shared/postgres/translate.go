@@ -19,12 +19,12 @@ const (
 
 // SQLSTATE codes that callers can act on, PostgreSQL appendix A.
 const (
-	codeUniqueViolation     = "23505"
-	codeForeignKeyViolation = "23503"
-	codeQueryCanceled       = "57014" // also: statement_timeout
-	codeLockNotAvailable    = "55P03"
-	codeSerialization       = "40001"
-	codeDeadlock            = "40P01"
+	codeUniqueViolation  = "23505"
+	codeIdleTransaction  = "25P03"
+	codeSerialization    = "40001"
+	codeDeadlock         = "40P01"
+	codeLockNotAvailable = "55P03"
+	codeQueryCanceled    = "57014" // also: statement_timeout
 )
 
 // conflicts says what a violated constraint means.
@@ -32,7 +32,6 @@ var conflicts = map[string]string{
 	"pods_pkey":         "A pod of that name is already there.",
 	"pods_uid_key":      "A pod of that name is already there.",
 	"pods_k8s_name_key": "A pod of that name is already there.",
-	"log_runs_pod_fkey": "The pod is gone.",
 }
 
 // translate turns what the driver reports into the domain's errors. It alone
@@ -61,7 +60,7 @@ func isDomain(err error) bool {
 // translateAnswer reads an error that the server itself has sent.
 func translateAnswer(answer *pgconn.PgError, err error) error {
 	switch answer.Code {
-	case codeUniqueViolation, codeForeignKeyViolation:
+	case codeUniqueViolation:
 		if message, known := conflicts[answer.ConstraintName]; known {
 			return &pods.Error{Kind: pods.KindConflict, Message: message, Err: err}
 		}
@@ -70,12 +69,11 @@ func translateAnswer(answer *pgconn.PgError, err error) error {
 		return pods.Timeout(messageSlow, err)
 	case codeLockNotAvailable, codeSerialization, codeDeadlock:
 		return pods.Unavailable(messageBusy, err)
+	case codeIdleTransaction:
+		return pods.Unavailable(messageUnreachable, err)
 	}
 	switch answer.Code[:min(2, len(answer.Code))] {
 	case "08", "53", "57", "28", "3D": // connection, resources, operator's hand, refused, no such database
-		return pods.Unavailable(messageUnreachable, err)
-	}
-	if answer.Code == "25P03" { // idle_in_transaction_session_timeout
 		return pods.Unavailable(messageUnreachable, err)
 	}
 	return err

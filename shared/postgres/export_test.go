@@ -1,0 +1,16 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/pressly/goose/v3"
+)
+
+// MigrateDown takes the schema away again.
+func MigrateDown(ctx context.Context, pool *pgxpool.Pool) error {
+	return withProvider(pool, func(provider *goose.Provider) error {
+		_, err := provider.DownTo(ctx, 0)
+		return err
+	})
+}
