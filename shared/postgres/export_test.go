@@ -14,3 +14,6 @@ func MigrateDown(ctx context.Context, pool *pgxpool.Pool) error {
 		return err
 	})
 }
+
+// Translate is translate, for tests that bring errors of their own.
+var Translate = translate
