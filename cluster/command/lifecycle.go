@@ -163,6 +163,9 @@ func install() *cobra.Command {
 		Short: "Install the Debian packages the cluster needs, without starting their services",
 		Args:  cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
+			if err := machine.RestorePolicy(); err != nil {
+				return err
+			}
 			missing := machine.MissingPackages()
 			if len(missing) == 0 {
 				fmt.Fprintln(command.OutOrStdout(), "everything is installed")

@@ -25,7 +25,8 @@ func (r Runtime) Load(ctx context.Context, path string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	command := exec.CommandContext(ctx, r.Client, "--address", r.Socket, "--namespace", "k8s.io", "images", "import", path)
+	arguments := []string{"--address", r.Socket, "--namespace", "k8s.io", "images", "import", path}
+	command := exec.CommandContext(ctx, r.Client, arguments...) //nolint:gosec // ctr, of this machine
 	if output, err := command.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("load %s: %w: %s", path, err, bytes.TrimSpace(output))
 	}

@@ -82,7 +82,7 @@ func (c *Cluster) start(name string) (*process.Child, error) {
 
 // logTail returns the last lines a component logged, to end an error with.
 func (c *Cluster) logTail(name string) string {
-	const lines, maxBytes = 15, 16 << 10
+	const lines, maxLine, maxBytes = 15, 300, 16 << 10
 	file, err := os.Open(c.layout.Log(name))
 	if err != nil {
 		return ""
@@ -94,6 +94,9 @@ func (c *Cluster) logTail(name string) string {
 	content, _ := io.ReadAll(io.LimitReader(file, maxBytes))
 	all := strings.Split(strings.TrimSpace(string(content)), "\n")
 	last := all[max(0, len(all)-lines):]
+	for i, line := range last {
+		last[i] = line[:min(maxLine, len(line))]
+	}
 	return fmt.Sprintf("\nlast lines of %s:\n  %s", file.Name(), strings.Join(last, "\n  "))
 }
 

@@ -220,12 +220,12 @@ func TestLogTail(t *testing.T) {
 	c, _ := cluster(t)
 	log := c.layout.Log("kubelet")
 	fill(t, filepath.Dir(log))
-	content := strings.Repeat("noise\n", 10000) + "the end\n"
+	content := strings.Repeat("noise\n", 10000) + strings.Repeat("long", 1000) + "\nthe end\n"
 	if err := os.WriteFile(log, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	got := c.logTail("kubelet")
-	if !strings.Contains(got, log) || !strings.HasSuffix(got, "the end") || strings.Count(got, "\n") != 15+1 {
+	if !strings.Contains(got, log) || !strings.HasSuffix(got, "the end") || strings.Count(got, "\n") != 15+1 || len(got) > 15*310 {
 		t.Errorf("logTail = %q", got)
 	}
 	if got := c.logTail("etcd"); got != "" {

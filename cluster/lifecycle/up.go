@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pods-service/pods/cluster/components"
+	"github.com/pods-service/pods/cluster/machine"
 )
 
 // upTimeout bounds one start from nothing. It takes a tenth of that on a small
@@ -40,6 +41,9 @@ func (c *Cluster) Up(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err // before anything is removed
 	}
+	if err := machine.RestorePolicy(); err != nil {
+		return err
+	}
 	if problems := c.Check(); len(problems) > 0 {
 		return errors.New(Problems(problems))
 	}
@@ -50,9 +54,12 @@ func (c *Cluster) Up(ctx context.Context) error {
 		c.report("removed what was left of the last cluster")
 	}
 
-	ctx, cancel := context.WithTimeoutCause(ctx, upTimeout, errTooLong)
+	limited, cancel := context.WithTimeoutCause(ctx, upTimeout, errTooLong)
 	defer cancel()
-	if err := c.bring(ctx); err != nil {
+	if err := c.bring(limited); err != nil {
+		if ctx.Err() != nil { // then how far it came says nothing
+			err = context.Cause(ctx)
+		}
 		// The caller may have given up, but what was started must go.
 		cleaning, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 		defer cancel()
@@ -151,9 +158,9 @@ func (c *Cluster) awaitReady(ctx context.Context, api api, rest map[string]*chil
 
 // applyDNS creates the objects of the DNS server.
 func (c *Cluster) applyDNS(ctx context.Context) error {
-	command := exec.CommandContext(ctx, c.layout.Kube(), "kubectl", "--kubeconfig="+c.layout.Kubeconfig(),
-		"apply", "--server-side", "-f", c.layout.CoreDNSManifest())
-	command.Env = append(os.Environ(), "HOME="+c.layout.State) // where it keeps a cache
+	arguments := []string{"kubectl", "--kubeconfig=" + c.layout.Kubeconfig(), "apply", "--server-side", "-f", c.layout.CoreDNSManifest()}
+	command := exec.CommandContext(ctx, c.layout.Kube(), arguments...) //nolint:gosec // our own program
+	command.Env = append(os.Environ(), "HOME="+c.layout.State)         // where it keeps a cache
 	if output, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("create CoreDNS: %w: %s", err, strings.TrimSpace(string(output)))
 	}

@@ -49,7 +49,8 @@ func missingKernel() []string {
 	}
 	if name := FindTool("iptables"); name != "" {
 		for _, table := range []string{"nat", "filter", "mangle"} {
-			if output, err := exec.Command(name, "--wait", "5", "-t", table, "-S").CombinedOutput(); err != nil {
+			command := exec.Command(name, "--wait", "5", "-t", table, "-S") //nolint:gosec // iptables, of this machine
+			if output, err := command.CombinedOutput(); err != nil {
 				problems = append(problems, fmt.Sprintf("iptables cannot use its table %s: %s", table, strings.TrimSpace(string(output))))
 			}
 		}
@@ -66,7 +67,7 @@ func has(module string, present func() bool) bool {
 		return true
 	}
 	if modprobe := FindTool("modprobe"); modprobe != "" {
-		_ = exec.Command(modprobe, module).Run() // present says whether it worked
+		_ = exec.Command(modprobe, module).Run() //nolint:gosec // fixed names; present says whether it worked
 	}
 	return present()
 }

@@ -152,7 +152,7 @@ func apt(ctx context.Context, progress io.Writer, what string, args ...string) (
 		}
 	}()
 
-	command := exec.CommandContext(ctx, FindTool("apt-get"), args...)
+	command := exec.CommandContext(ctx, FindTool("apt-get"), args...) //nolint:gosec // fixed names
 	command.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive", "PATH="+SearchPath())
 	var output bytes.Buffer
 	command.Stdout, command.Stderr = &output, &output

@@ -20,7 +20,7 @@ const policyMark = "# temporary: pods-cluster"
 // skip it, until restore is called. A policy that was there before is kept
 // beside it and put back. A run that was killed in between is put right first.
 func denyServiceStarts(path string) (restore func() error, err error) {
-	if err := RestorePolicy(path); err != nil {
+	if err := restorePolicy(path); err != nil {
 		return nil, err
 	}
 	if err := os.Rename(path, savedPolicy(path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -29,14 +29,16 @@ func denyServiceStarts(path string) (restore func() error, err error) {
 	const denied = 101 // action forbidden by policy
 	script := fmt.Sprintf("#!/bin/sh\n%s\nexit %d\n", policyMark, denied)
 	if err := os.WriteFile(path, []byte(script), 0o755); err != nil { //nolint:gosec // must be executable
-		return nil, errors.Join(fmt.Errorf("write the service policy: %w", err), RestorePolicy(path))
+		return nil, errors.Join(fmt.Errorf("write the service policy: %w", err), restorePolicy(path))
 	}
-	return func() error { return RestorePolicy(path) }, nil
+	return func() error { return restorePolicy(path) }, nil
 }
 
-// RestorePolicy undoes what an Install that was killed left behind. It does
-// nothing when there is nothing to undo.
-func RestorePolicy(path string) error {
+// RestorePolicy lets package scripts start services again after an Install that
+// was killed. It does nothing when there is nothing to undo.
+func RestorePolicy() error { return restorePolicy(policyPath) }
+
+func restorePolicy(path string) error {
 	content, err := os.ReadFile(path)
 	if err == nil && bytes.Contains(content, []byte(policyMark)) {
 		if err := os.Remove(path); err != nil {

@@ -63,8 +63,8 @@ func TestRestorePolicyAfterKill(t *testing.T) {
 	if _, err := denyServiceStarts(path); err != nil {
 		t.Fatal(err)
 	}
-	if err := RestorePolicy(path); err != nil {
-		t.Fatalf("RestorePolicy: %v", err)
+	if err := restorePolicy(path); err != nil {
+		t.Fatalf("restorePolicy: %v", err)
 	}
 	assertPolicy(t, path, someonesPolicy)
 
@@ -72,8 +72,8 @@ func TestRestorePolicyAfterKill(t *testing.T) {
 	if err := os.Rename(path, savedPolicy(path)); err != nil {
 		t.Fatal(err)
 	}
-	if err := RestorePolicy(path); err != nil {
-		t.Fatalf("RestorePolicy: %v", err)
+	if err := restorePolicy(path); err != nil {
+		t.Fatalf("restorePolicy: %v", err)
 	}
 	assertPolicy(t, path, someonesPolicy)
 }
@@ -82,8 +82,8 @@ func TestRestorePolicyNothingToDo(t *testing.T) {
 	t.Parallel()
 
 	path := filepath.Join(t.TempDir(), "policy-rc.d")
-	if err := RestorePolicy(path); err != nil {
-		t.Fatalf("RestorePolicy: %v", err)
+	if err := restorePolicy(path); err != nil {
+		t.Fatalf("restorePolicy: %v", err)
 	}
 	assertPolicy(t, path, "")
 }

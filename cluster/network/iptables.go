@@ -19,7 +19,7 @@ func RemoveRules(ctx context.Context, network string, find func(name string) str
 		if save == "" || restore == "" {
 			continue // nothing can have made rules either
 		}
-		rules, err := exec.CommandContext(ctx, save).Output()
+		rules, err := exec.CommandContext(ctx, save).Output() //nolint:gosec // of this machine
 		if err != nil {
 			return fmt.Errorf("read the rules with %s: %w", save, err)
 		}
@@ -28,7 +28,7 @@ func RemoveRules(ctx context.Context, network string, find func(name string) str
 			continue
 		}
 		// With a lock to wait for, since other programs change rules as well.
-		command := exec.CommandContext(ctx, restore, "--noflush", "--wait", "10")
+		command := exec.CommandContext(ctx, restore, "--noflush", "--wait", "10") //nolint:gosec // of this machine
 		command.Stdin = strings.NewReader(removal)
 		if output, err := command.CombinedOutput(); err != nil {
 			return fmt.Errorf("remove rules with %s: %w: %s", restore, err, bytes.TrimSpace(output))

@@ -32,7 +32,7 @@ func Start(command Command) (*Child, error) {
 	}
 	defer log.Close()
 
-	program := exec.Command(command.Path, command.Args...)
+	program := exec.Command(command.Path, command.Args...) //nolint:gosec // starting programs is what this is for
 	program.Env = command.Env
 	program.Dir = command.Dir
 	program.Stdout = log
