@@ -36,7 +36,7 @@ var (
 	}
 	BadRequest = Page{
 		Status: http.StatusBadRequest, State: "bad_request", Title: "Bad request",
-		Text: "This request names no valid host or path.",
+		Text: "This request names no valid host or path, or its body is broken.",
 	}
 	MethodNotAllowed = Page{
 		Status: http.StatusMethodNotAllowed, State: "method_not_allowed", Title: "Method not allowed",

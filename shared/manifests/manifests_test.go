@@ -105,7 +105,7 @@ func TestBuildGolden(t *testing.T) {
 				p.Resources.GPUs = new(int64(1))
 			}),
 			options: manifests.Options{
-				Namespace: "pods", ImagePullPolicy: corev1.PullIfNotPresent, Overcommit: 3,
+				Namespace: "pods", PullPolicy: corev1.PullIfNotPresent, Overcommit: 3,
 				EphemeralStorageMiB: 32, GraceSeconds: 5, RunAsNonRoot: true,
 				Queues: map[string]manifests.Queue{"gpu": {
 					NodeSelector: map[string]string{"kind": "gpu"},

@@ -19,9 +19,9 @@ const ContainerName = "main"
 type Options struct {
 	// Namespace is where the objects go; empty leaves it to the client.
 	Namespace string
-	// ImagePullPolicy is Always when empty. Images below "dev.local/" exist on
+	// PullPolicy is Always when empty. Images below "dev.local/" exist on
 	// the node alone and are always IfNotPresent.
-	ImagePullPolicy corev1.PullPolicy
+	PullPolicy corev1.PullPolicy
 	// Overcommit divides what users request of CPU and memory before the
 	// scheduler sees it; values below 1 count as 1. Limits stay as they are.
 	Overcommit float64
@@ -75,8 +75,8 @@ func (o Options) pullPolicy(image string) corev1.PullPolicy {
 	switch {
 	case isLocalImage(image):
 		return corev1.PullIfNotPresent
-	case o.ImagePullPolicy != "":
-		return o.ImagePullPolicy
+	case o.PullPolicy != "":
+		return o.PullPolicy
 	}
 	return corev1.PullAlways
 }

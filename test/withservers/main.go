@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -65,6 +66,10 @@ func run(args []string) (code int, err error) {
 	command := exec.Command(args[0], args[1:]...) //nolint:gosec // running it is what this program is for
 	command.Stdin, command.Stdout, command.Stderr = os.Stdin, os.Stdout, os.Stderr
 	command.Env = append(os.Environ(), "TEST_DATABASE_URL="+running.DatabaseURL, "TEST_REDIS_URL="+running.RedisURL)
+	// Should this process be killed, the command is asked to end as well. The
+	// kernel does so when the thread that has started it ends.
+	runtime.LockOSThread()
+	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	if err := command.Start(); err != nil {
 		return exitServers, fmt.Errorf("start the command: %w", err)
 	}

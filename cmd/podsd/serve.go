@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pods-service/pods/shared/servers"
+)
+
+// How long the parts have to end once the process is told to.
+const (
+	drainTimeout   = 20 * time.Second // requests and deliveries under way
+	serversTimeout = 15 * time.Second
+)
+
+func serveCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "serve",
+		Short: "Run the service until it is told to end",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := readSettings()
+			if err != nil {
+				return err
+			}
+			logger, err := newLogger(s.LogLevel)
+			if err != nil {
+				return err
+			}
+			return serve(cmd.Context(), s, logger)
+		},
+	}
+}
+
+// newLogger writes one JSON object a line to standard error.
+func newLogger(name string) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(name)); err != nil {
+		return nil, fmt.Errorf("PODS_LOG_LEVEL: %w", err)
+	}
+	logger := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	slog.SetDefault(logger)
+	return logger, nil
+}
+
+// serve runs the service until ctx ends, then ends its parts in the order in
+// which they need one another.
+func serve(ctx context.Context, s settings, logger *slog.Logger) error {
+	release, err := lockState(s.State)
+	if err != nil {
+		return err
+	}
+	defer release()
+
+	own, err := startServers(ctx, &s, logger)
+	if err != nil {
+		return err
+	}
+	defer stopOwn(own, logger)
+
+	service, err := build(ctx, s, logger)
+	if err != nil {
+		return err
+	}
+	defer service.close()
+	if err := writeAddresses(s.State, service.addresses); err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(addressFile(s.State)) }()
+	logger.Info("the service is up", "api", service.addresses.API,
+		"gateway_http", service.addresses.GatewayHTTP, "gateway_https", service.addresses.GatewayHTTPS)
+	err = service.run(ctx)
+	logger.Info("the service has ended")
+	return err
+}
+
+// startServers starts the database and the cache that the settings do not name
+// and puts their addresses into s. The result is nil when both are named.
+func startServers(ctx context.Context, s *settings, logger *slog.Logger) (*servers.Servers, error) {
+	if s.DatabaseURL != "" && s.RedisURL != "" {
+		return nil, nil
+	}
+	own, err := servers.Start(ctx, servers.Config{Dir: serversDir(*s), Logger: logger})
+	if err != nil {
+		return nil, fmt.Errorf("start database and cache: %w", err)
+	}
+	if s.DatabaseURL == "" {
+		s.DatabaseURL = own.DatabaseURL
+	}
+	if s.RedisURL == "" {
+		s.RedisURL = own.RedisURL
+	}
+	return own, nil
+}
+
+func serversDir(s settings) string { return filepath.Join(s.State, "servers") }
+
+func stopOwn(own *servers.Servers, logger *slog.Logger) {
+	if own == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), serversTimeout)
+	defer cancel()
+	if err := own.Stop(ctx); err != nil {
+		logger.Error("database and cache did not end well", "error", err)
+	}
+}
+
+// run serves until ctx ends or a part fails, and then ends everything.
+func (s *service) run(ctx context.Context) error {
+	group, running := errgroup.WithContext(ctx)
+	group.Go(func() error { return ended(s.api.Serve(s.apiListener)) })
+	group.Go(func() error { return s.gateway.Run(running) })
+	group.Go(func() error { s.feed.Run(running); return nil })
+	group.Go(func() error { s.listen(running); return nil })
+	group.Go(func() error { return s.work(running) })
+	group.Go(func() error {
+		<-running.Done()
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(running), drainTimeout)
+		defer cancel()
+		return s.api.Shutdown(ctx)
+	})
+	err := group.Wait()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+	defer cancel()
+	// What is cut short stays in the outbox for the next start.
+	if err := s.relay.Close(ctx); err != nil {
+		s.logger.Warn("deliveries were cut short", "error", err)
+	}
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+func ended(err error) error {
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// baseURL turns an address into the URL that clients use.
+func baseURL(address string) string {
+	return "http://" + strings.Replace(address, "[::1]", "localhost", 1)
+}

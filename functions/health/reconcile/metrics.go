@@ -1,0 +1,38 @@
+package reconcile
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+type metrics struct {
+	ticks     prometheus.Histogram
+	moves     *prometheus.CounterVec
+	starts    prometheus.Histogram
+	leftovers prometheus.Gauge
+}
+
+// newMetrics registers with registerer, or with none for nil.
+func newMetrics(registerer prometheus.Registerer) *metrics {
+	factory := promauto.With(registerer)
+	return &metrics{
+		ticks: factory.NewHistogram(prometheus.HistogramOpts{
+			Name:    "pods_health_tick_seconds",
+			Help:    "Time one comparison of all pods with the cluster took.",
+			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20},
+		}),
+		moves: factory.NewCounterVec(prometheus.CounterOpts{
+			Name: "pods_health_moves_total",
+			Help: "Pods that health moved to another status, by that status.",
+		}, []string{"status"}),
+		starts: factory.NewHistogram(prometheus.HistogramOpts{
+			Name:    "pods_start_seconds",
+			Help:    "Time from a pod's objects being made to its container running.",
+			Buckets: []float64{.25, .5, .75, 1, 1.5, 2, 3, 5, 10, 30, 60, 300, 1800},
+		}),
+		leftovers: factory.NewGauge(prometheus.GaugeOpts{
+			Name: "pods_health_leftovers",
+			Help: "Kubernetes pods of runs that are over, as the last tick found them.",
+		}),
+	}
+}

@@ -1,0 +1,164 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/pods-service/pods/shared/faults"
+	"github.com/pods-service/pods/shared/kube"
+	"github.com/pods-service/pods/shared/pods"
+)
+
+const (
+	// tickTimeout bounds one tick, lest a slow one keeps others from acting.
+	tickTimeout = 20 * time.Second
+	// maxConfirms is how many absences one tick makes sure of by a call each. A
+	// listing that lacks more than that is likelier to be wrong than right; the
+	// rest is left to later ticks.
+	maxConfirms = 100
+	// pruneEvery is how often what the outbox keeps for a while is swept.
+	pruneEvery = time.Minute
+)
+
+// tick compares all pods, unless this or another process is at it.
+func (h *Handler) tick(ctx context.Context) error {
+	if !h.ticking.TryLock() {
+		return nil
+	}
+	defer h.ticking.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, tickTimeout)
+	defer cancel()
+	_, err := h.store.TryLead(ctx, "health", h.lead)
+	return err
+}
+
+// lead does all that a tick is for. One part that fails does not keep the
+// others from their work: events flow while the cluster cannot be reached.
+func (h *Handler) lead(ctx context.Context) error {
+	started := h.now()
+	err := errors.Join(h.flush(ctx), h.compare(ctx), h.prune(ctx))
+	h.resent.forget(h.now().Add(-time.Hour))
+	h.metrics.ticks.Observe(h.now().Sub(started).Seconds())
+	return err
+}
+
+func (h *Handler) flush(ctx context.Context) error {
+	if h.relay == nil {
+		return nil
+	}
+	return h.relay.Flush(ctx)
+}
+
+func (h *Handler) prune(ctx context.Context) error {
+	now := h.now()
+	if now.Sub(h.pruned) < pruneEvery {
+		return nil
+	}
+	h.pruned = now
+	return h.store.PruneOutbox(ctx)
+}
+
+// compare moves every pod whose status is behind what the cluster says.
+func (h *Handler) compare(ctx context.Context) error {
+	rows, err := h.store.Overview(ctx)
+	if err != nil {
+		return err
+	}
+	tombstones, err := h.store.Tombstones(ctx)
+	if err != nil {
+		return err
+	}
+	listed, err := h.cluster.List(ctx)
+	if err != nil {
+		return err // without a listing nothing is known to be gone
+	}
+	if err := h.compareRows(ctx, rows, listed); err != nil {
+		return err
+	}
+	if err := h.remind(ctx, tombstones); err != nil {
+		return err
+	}
+	h.askForLogs(rows)
+	return h.reportLeftovers(ctx, listed, rows, len(tombstones) > 0)
+}
+
+func (h *Handler) compareRows(ctx context.Context, rows []pods.Pod, listed []kube.Observed) error {
+	byName := make(map[string]*kube.Observed, len(listed))
+	for i := range listed {
+		byName[listed[i].Name] = &listed[i]
+	}
+	var moves []pods.Move
+	confirms := maxConfirms
+	for _, pod := range rows {
+		d := next(pod, byName[pod.K8sName], h.now())
+		if d.finish && pod.Status != pods.StatusStopped {
+			if confirms--; confirms < 0 {
+				continue
+			}
+			seen, err := h.cluster.Observe(ctx, pod.K8sName)
+			if err != nil {
+				return err
+			}
+			d = next(pod, seen, h.now())
+		}
+		err := h.compareRow(ctx, pod, d, &moves)
+		if isOutage(err) {
+			return err
+		}
+		if err != nil {
+			h.logFailure(ctx, pod, err) // the others shall not suffer
+		}
+	}
+	return h.moveAll(ctx, moves)
+}
+
+// compareRow does what was decided, or adds the move to those that are made
+// together.
+func (h *Handler) compareRow(ctx context.Context, pod pods.Pod, d decision, moves *[]pods.Move) error {
+	if d.move == nil {
+		return h.apply(ctx, pod, d)
+	}
+	if err := h.complete(ctx, pod, d.move); err != nil {
+		return err
+	}
+	*moves = append(*moves, *d.move)
+	h.measure(pod, d.move)
+	return nil
+}
+
+func (h *Handler) moveAll(ctx context.Context, moves []pods.Move) error {
+	if len(moves) == 0 {
+		return nil
+	}
+	faults.Point("health.observed")
+	_, err := h.store.MoveAll(ctx, moves)
+	return err
+}
+
+// remind asks for the removal of deleted pods again. It does not forget them by
+// itself: a listing that lacks them says nothing of their services and claims.
+func (h *Handler) remind(ctx context.Context, tombstones []pods.Tombstone) error {
+	for _, tombstone := range tombstones {
+		now := h.now()
+		if now.Sub(tombstone.DeletedAt) < resendAfter || !h.resent.isDue("deleted "+tombstone.UID, now, resendAfter) {
+			continue
+		}
+		if err := conflictIsFine(h.store.ResendDeleted(ctx, tombstone)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *Handler) logFailure(ctx context.Context, pod pods.Pod, err error) {
+	h.logger.LogAttrs(ctx, slog.LevelError, "pod not compared",
+		slog.String("tenant_id", pod.TenantID), slog.String("pod_id", pod.ID), slog.Any("error", err))
+}
+
+// isOutage reports whether err is about the database or the cluster as a whole.
+func isOutage(err error) bool {
+	kind := pods.KindOf(err)
+	return kind == pods.KindUnavailable || kind == pods.KindTimeout
+}

@@ -1,0 +1,67 @@
+package proxy
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/pods-service/pods/shared/routes"
+)
+
+// exchange is one request on its way: the client's ResponseWriter, and what
+// the log line and the metrics say at the end. It is used by the request's own
+// goroutine.
+type exchange struct {
+	http.ResponseWriter
+	started time.Time
+	host    string        // canonical, empty when the request names none
+	route   *routes.Route // nil when there is none
+	status  int           // 0 until the header is written
+	written int64         // bytes of the body; of an upgrade, none
+	// failure is why the pod gave no answer.
+	failure error
+	// upgrades counts connections that were taken over and not given back.
+	upgrades prometheus.Gauge
+	body     *visitorBody // nil when the request has none
+}
+
+type exchangeKey struct{}
+
+func exchangeOf(r *http.Request) *exchange {
+	return r.Context().Value(exchangeKey{}).(*exchange)
+}
+
+// Unwrap lets http.ResponseController reach the client's connection.
+func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
+
+// WriteHeader passes the status on and remembers it, unless it is one that
+// comes before the answer (1xx).
+func (x *exchange) WriteHeader(status int) {
+	if x.status == 0 && status >= http.StatusOK {
+		x.status = status
+	}
+	x.ResponseWriter.WriteHeader(status)
+}
+
+// Write passes a part of the body on and counts it.
+func (x *exchange) Write(part []byte) (int, error) {
+	n, err := x.ResponseWriter.Write(part)
+	x.written += int64(n)
+	return n, err
+}
+
+// Hijack hands over the connection once the pod has agreed to an upgrade.
+func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, buffered, err := http.NewResponseController(x.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, fmt.Errorf("take over connection: %w", err)
+	}
+	x.status = http.StatusSwitchingProtocols
+	x.upgrades.Inc()
+	early, _ := buffered.Reader.Peek(buffered.Reader.Buffered())
+	return &upgraded{Conn: conn, early: early}, buffered, nil
+}
