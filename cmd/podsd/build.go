@@ -23,6 +23,7 @@ import (
 	"github.com/pods-service/pods/functions/spawner/spawn"
 	"github.com/pods-service/pods/gateway/certs"
 	"github.com/pods-service/pods/gateway/feed"
+	"github.com/pods-service/pods/gateway/proxy"
 	gatewayserver "github.com/pods-service/pods/gateway/server"
 	"github.com/pods-service/pods/shared/auth"
 	"github.com/pods-service/pods/shared/cache"
@@ -30,6 +31,7 @@ import (
 	"github.com/pods-service/pods/shared/events"
 	"github.com/pods-service/pods/shared/images"
 	"github.com/pods-service/pods/shared/kube"
+	"github.com/pods-service/pods/shared/logs"
 	"github.com/pods-service/pods/shared/manifests"
 	"github.com/pods-service/pods/shared/pods"
 	"github.com/pods-service/pods/shared/postgres"
@@ -58,13 +60,16 @@ type service struct {
 	rules   pods.Rules
 	catalog *templates.Catalog
 	deriver *templates.Deriver
-	logs    *collect.Handler
+	logs    *logs.Reader
 
 	api         *http.Server
 	apiListener net.Listener
 	feed        *feed.Feed
 	authority   *certs.Authority
+	proxy       *proxy.Handler
 	gateway     *gatewayserver.Server
+	plain       net.Listener // of the gateway
+	secure      net.Listener // of the gateway, for TLS
 }
 
 // build wires the parts. Nothing serves yet, but the addresses are taken.
@@ -87,8 +92,10 @@ func build(ctx context.Context, set settings, logger *slog.Logger) (_ *service, 
 
 // close frees what build has taken.
 func (s *service) close() {
-	if s.apiListener != nil {
-		_ = s.apiListener.Close()
+	for _, listener := range []net.Listener{s.apiListener, s.plain, s.secure} {
+		if listener != nil {
+			_ = listener.Close()
+		}
 	}
 	if s.cache != nil {
 		_ = s.cache.Close()
@@ -105,7 +112,7 @@ func (s *service) openAPI(context.Context) error {
 		return err
 	}
 	s.apiListener = listener
-	s.addresses.API = baseURL(address)
+	s.addresses.API = "http://" + address
 	config, err := issuer.Development(address, filepath.Join(s.settings.State, "issuer"))
 	if err != nil {
 		return fmt.Errorf("development issuer: %w", err)
@@ -182,9 +189,7 @@ func (s *service) openEvents(context.Context) error {
 		return fmt.Errorf("read the Triggers: %w", err)
 	}
 	metrics := events.NewMetrics(s.registry)
-	s.logs = collect.New(s.store, kube.NewPodLogs(s.cluster.API(), s.settings.Namespace), collect.Options{
-		ContainerName: manifests.ContainerName, Logger: s.logger,
-	})
+	s.logs = logs.NewReader(s.cluster)
 	flusher := flushFunc(func(ctx context.Context) error {
 		_, err := s.relay.Flush(ctx, relayGrace)
 		return err
@@ -193,9 +198,9 @@ func (s *service) openEvents(context.Context) error {
 		"spawner": spawn.New(s.store, s.cluster, s.deriver, spawn.Options{Logger: s.logger, Manifests: manifests.Options{
 			Overcommit: s.settings.Overcommit, PullPolicy: corev1.PullPolicy(s.settings.PullPolicy),
 		}}),
-		"logs": s.logs,
+		"logs": collect.New(s.store, s.logs, s.logger),
 		"health": reconcile.New(s.store, s.cluster, s.deriver, reconcile.Options{
-			Logger: s.logger, Registerer: s.registry, Relay: flusher,
+			Logger: s.logger, Registerer: s.registry, Relay: flusher, Publish: s.publish,
 		}),
 	}
 	s.broker, err = events.NewBroker(triggers, handlers, s.store, events.BrokerOptions{
@@ -216,6 +221,41 @@ type flushFunc func(context.Context) error
 
 // Flush implements the interface that health has the outbox sent by.
 func (f flushFunc) Flush(ctx context.Context) error { return f(ctx) }
+
+// openGateway takes the gateway's addresses and opens the development CA.
+func (s *service) openGateway(ctx context.Context) (err error) {
+	if s.plain, s.addresses.GatewayHTTP, err = listen(s.settings.GatewayHTTP); err != nil {
+		return err
+	}
+	if s.secure, s.addresses.GatewayHTTPS, err = listen(s.settings.GatewayHTTPS); err != nil {
+		return err
+	}
+	tenants, err := s.issuer.Tenants().Tenants(ctx)
+	if err != nil {
+		return err
+	}
+	domains := make([]string, len(tenants))
+	for i, tenant := range tenants {
+		domains[i] = tenant.PodsDomain
+	}
+	if s.authority, err = certs.Open(certs.Options{Dir: caDir(s.settings.State), Domains: domains}); err != nil {
+		return fmt.Errorf("development CA: %w", err)
+	}
+	s.feed = feed.New(feed.Options{Source: routed{s}, Logger: s.logger, Registerer: s.registry})
+	s.proxy = proxy.New(proxy.Options{
+		Routes: s.feed.Table, Version: version, Logger: s.logger, AccessLevel: slog.LevelDebug, Registerer: s.registry,
+	})
+	s.gateway = gatewayserver.New(gatewayserver.Options{
+		Handler: s.proxy, GetCertificate: s.authority.GetCertificate, Logger: s.logger, Registerer: s.registry,
+		MaxConnections: maxVisitors, DrainTimeout: drainTimeout / 2,
+	})
+	return nil
+}
+
+// maxVisitors bounds the connections that each listener of the gateway holds.
+const maxVisitors = 10000
+
+func caDir(state string) string { return filepath.Join(state, "ca") }
 
 func (s *service) finishAPI(context.Context) error {
 	api := server.New(server.Config{

@@ -10,13 +10,13 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/pods-service/pods/gateway/certs"
 	"github.com/pods-service/pods/shared/client"
 	"github.com/pods-service/pods/shared/pods"
 )
@@ -175,7 +175,7 @@ func (q *quickstart) podURL() string {
 // webClient trusts the development CA and finds every name below localhost on
 // this machine, as browsers do.
 func (q *quickstart) webClient() (*http.Client, error) {
-	pem, err := os.ReadFile(filepath.Join(q.state, caFile))
+	pem, err := os.ReadFile(certs.CertificatePath(caDir(q.state)))
 	if err != nil {
 		return nil, fmt.Errorf("read the development CA: %w", err)
 	}
@@ -204,7 +204,7 @@ func (q *quickstart) next() {
     curl -s %s/v3/pods/%s -H "X-Tapis-Token: $JWT"
     curl --cacert %s %s`,
 		q.at.API, strings.TrimPrefix(strings.TrimSuffix(q.podURL(), "/"), "https://"+demoPod+".pods.localhost"), plainPort,
-		filepath.Join(q.state, caFile), q.at.API, q.at.API, demoPod, filepath.Join(q.state, caFile), q.podURL())
+		certs.CertificatePath(caDir(q.state)), q.at.API, q.at.API, demoPod, certs.CertificatePath(caDir(q.state)), q.podURL())
 }
 
 // poll calls check until it is done, fails, or ctx ends.

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -120,8 +119,8 @@ func stopOwn(own *servers.Servers, logger *slog.Logger) {
 func (s *service) run(ctx context.Context) error {
 	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error { return ended(s.api.Serve(s.apiListener)) })
-	group.Go(func() error { return s.gateway.Run(running) })
-	group.Go(func() error { s.feed.Run(running); return nil })
+	group.Go(func() error { return s.gateway.Run(running, s.plain, s.secure) })
+	group.Go(func() error { return s.feed.Run(running) })
 	group.Go(func() error { s.listen(running); return nil })
 	group.Go(func() error { return s.work(running) })
 	group.Go(func() error {
@@ -148,9 +147,4 @@ func ended(err error) error {
 		return nil
 	}
 	return err
-}
-
-// baseURL turns an address into the URL that clients use.
-func baseURL(address string) string {
-	return "http://" + strings.Replace(address, "[::1]", "localhost", 1)
 }

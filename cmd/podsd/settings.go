@@ -22,7 +22,7 @@ type settings struct {
 	DatabaseURL  string        `env:"DATABASE_URL" help:"Postgres to use instead of one started here"`
 	RedisURL     string        `env:"REDIS_URL" help:"Redis to use instead of one started here"`
 	Tick         time.Duration `env:"PODS_TICK" envDefault:"10s" help:"how often rows and cluster are compared as a whole"`
-	Overcommit   int64         `env:"PODS_OVERCOMMIT" envDefault:"10" help:"divides what pods request of the cluster's CPU and memory; limits stay"`
+	Overcommit   float64       `env:"PODS_OVERCOMMIT" envDefault:"10" help:"divides what pods request of the cluster's CPU and memory; limits stay"`
 	PullPolicy   string        `env:"PODS_IMAGE_PULL_POLICY" envDefault:"Always" help:"Always or IfNotPresent; images named dev.local/ are never pulled"`
 	Images       []string      `env:"PODS_IMAGES" help:"images users may name beside those of the templates, separated by commas"`
 	CORSOrigins  []string      `env:"PODS_CORS_ORIGINS" envDefault:"*" help:"origins whose pages may call the API"`

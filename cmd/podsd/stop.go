@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -8,6 +9,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/pods-service/pods/shared/servers"
 )
 
 // stopCommand ends what another podsd with the same state folder has started.
@@ -29,7 +32,7 @@ func stopCommand() *cobra.Command {
 				return err
 			}
 			defer release()
-			return stopServers(cmd.Context(), s)
+			return clearServers(cmd.Context(), s)
 		},
 	}
 }
@@ -59,4 +62,17 @@ func stopRunning(dir string) (release func(), err error) {
 		}
 	}
 	return nil, fmt.Errorf("process %d does not end", pid)
+}
+
+// clearServers ends the database and cache that a killed process has left: to
+// start them is what clears away.
+func clearServers(ctx context.Context, s settings) error {
+	if _, err := os.Stat(serversDir(s)); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	left, err := servers.Start(ctx, servers.Config{Dir: serversDir(s)})
+	if err != nil {
+		return fmt.Errorf("clear what a killed service has left: %w", err)
+	}
+	return left.Stop(ctx)
 }

@@ -29,12 +29,26 @@ func (s *service) committed(written []cloudevents.Event) {
 	}
 }
 
+// publish delivers events that are in no outbox: whoever sends them sends them
+// again.
+func (s *service) publish(sent []cloudevents.Event) {
+	for _, event := range sent {
+		go func() {
+			ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
+			defer cancel()
+			if err := s.broker.Send(ctx, event); err != nil {
+				s.logger.Warn("an event got lost", "type", event.Type(), "subject", event.Subject(), "error", err)
+			}
+		}()
+	}
+}
+
 // listen hears of changed pods until ctx ends.
 func (s *service) listen(ctx context.Context) {
 	s.cache.Subscribe(ctx, cache.Subscriber{
 		Changed:      func(c cache.Change) { s.feed.Changed(c.TenantID, c.PodID) },
-		Connected:    func() { s.feed.SetDeaf(false) },
-		Disconnected: func() { s.feed.SetDeaf(true) },
+		Connected:    s.feed.Connected,
+		Disconnected: s.feed.Disconnected,
 	})
 }
 

@@ -42,6 +42,10 @@ var (
 		Status: http.StatusMethodNotAllowed, State: "method_not_allowed", Title: "Method not allowed",
 		Text: "Requests of this method are not passed to pods.",
 	}
+	Restricted = Page{
+		Status: http.StatusForbidden, State: "restricted", Title: "Access is restricted",
+		Text: "This address asks for a login or for certain addresses, which this gateway cannot check. It lets nobody in.",
+	}
 	Misdirected = Page{
 		Status: http.StatusMisdirectedRequest, State: "misdirected", Title: "Misdirected request",
 		Text: "The connection was made for another host than the one this request asks for.",

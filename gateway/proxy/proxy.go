@@ -134,6 +134,9 @@ func (h *Handler) resolve(x *exchange, r *http.Request) (page pages.Page, serves
 		return pages.NotFound, false
 	}
 	x.route = route
+	if isRestricted(route.Networking) {
+		return pages.Restricted, false
+	}
 	if route.State != routes.StateServing {
 		return pages.ForState(route.State), false
 	}
