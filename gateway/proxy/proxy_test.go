@@ -20,7 +20,7 @@ func TestRequestReachesThePodAsItIs(t *testing.T) {
 	s := newSite(t)
 	host := s.pod("db", func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		w.Header().Set("X-Seen", strings.Join([]string{r.Method, r.RequestURI, r.Host, string(body), r.Header.Get("Accept-Encoding")}, " "))
+		w.Header().Set("X-Seen", strings.Join([]string{r.Method, r.RequestURI, r.Host, string(body)}, " "))
 		w.Header().Add("Set-Cookie", "a=1; Path=/")
 		w.Header().Add("Set-Cookie", "b=2")
 		w.WriteHeader(http.StatusTeapot)
@@ -28,13 +28,12 @@ func TestRequestReachesThePodAsItIs(t *testing.T) {
 	})
 	s.each(t, func(t *testing.T, w way) {
 		const path = "/a%2Fb//c/../d;x=1?q=1;2&r=%zz&empty&s=a+b"
-		r := newRequest(t, http.MethodPut, w.scheme+"://"+host+":4242/", strings.NewReader("body of the visitor"))
-		r.URL.Opaque = "//" + host + ":4242" + path // sent as it is
+		r := newRequest(t, http.MethodPut, w.scheme+"://"+host+":4242"+path, strings.NewReader("body of the visitor"))
 		response, body := w.do(t, r)
 		if response.StatusCode != http.StatusTeapot || response.Proto != w.proto || body != "body of the pod" {
 			t.Errorf("answer %s %d %q", response.Proto, response.StatusCode, body)
 		}
-		want := "PUT " + path + " " + host + ":4242 body of the visitor "
+		want := "PUT " + path + " " + host + ":4242 body of the visitor"
 		if got := response.Header.Get("X-Seen"); got != want {
 			t.Errorf("the pod saw\n%q, want\n%q", got, want)
 		}
@@ -192,11 +191,12 @@ func TestPlatformCookieStaysOutside(t *testing.T) {
 					r.Header["Cookie"] = tc.cookies
 				}
 				response, got := w.do(t, r)
+				want := tc.want
 				if w.proto == "HTTP/2.0" { // which splits cookies and joins them with one space
-					got, tc.want = strings.ReplaceAll(got, "; ", ";"), strings.ReplaceAll(tc.want, "; ", ";")
+					got, want = strings.ReplaceAll(got, "; ", ";"), strings.ReplaceAll(want, "; ", ";")
 				}
-				if got != tc.want {
-					t.Errorf("%s: the pod saw %s, want %s", w.proto, got, tc.want)
+				if got != want {
+					t.Errorf("%s: the pod saw %s, want %s", w.proto, got, want)
 				}
 				if set := response.Header.Values("Set-Cookie"); !cmp.Equal(set, []string{"mine=1; HttpOnly"}) {
 					t.Errorf("%s: the visitor got %q", w.proto, set)
