@@ -59,6 +59,7 @@ func TestRefuses(t *testing.T) {
 		"ImageWithoutFile": {[]string{"image", "dev.local/a:1", "a.tar"}, "at least 3"},
 		"ImageFileForm":    {[]string{"image", "dev.local/a:1", "a.tar", "a", "--entrypoint", "/a"}, "FILE=DESTINATION"},
 		"NoKubeconfig":     {[]string{"kubeconfig"}, "no cluster"},
+		"KubectlNowhere":   {[]string{"kubectl", "get", "pods"}, "no cluster"},
 		"NotBuilt":         {[]string{"check"}, "cluster build"},
 	}
 	for name, tc := range tests {

@@ -6,6 +6,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/pods-service/pods/cluster/components"
 )
 
 func (o *options) kubectl() *cobra.Command {
@@ -19,6 +21,9 @@ func (o *options) kubectl() *cobra.Command {
 				return err
 			}
 			layout := cluster.Layout()
+			if err := hasCluster(layout); err != nil {
+				return err
+			}
 			if err := os.Setenv("KUBECONFIG", layout.Kubeconfig()); err != nil {
 				return err
 			}
@@ -41,12 +46,20 @@ func (o *options) kubeconfig() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			path := cluster.Layout().Kubeconfig()
-			if _, err := os.Stat(path); err != nil {
-				return fmt.Errorf("there is no cluster that this user can see: %w", err)
+			if err := hasCluster(cluster.Layout()); err != nil {
+				return err
 			}
-			fmt.Fprintln(command.OutOrStdout(), path)
+			fmt.Fprintln(command.OutOrStdout(), cluster.Layout().Kubeconfig())
 			return nil
 		},
 	}
+}
+
+// hasCluster fails when there is no cluster to talk to. Without a client
+// configuration kubectl would try an address of its own.
+func hasCluster(layout components.Layout) error {
+	if _, err := os.Stat(layout.Kubeconfig()); err != nil {
+		return fmt.Errorf("there is no cluster that this user can see: %w", err)
+	}
+	return nil
 }

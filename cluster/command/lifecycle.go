@@ -13,7 +13,8 @@ import (
 )
 
 func (o *options) up() *cobra.Command {
-	return &cobra.Command{
+	var timeout time.Duration
+	command := &cobra.Command{
 		Use:   "up",
 		Short: "Start the cluster and wait until it can run pods",
 		Long: `Start the cluster and wait until it can run pods. A cluster that runs already
@@ -25,9 +26,11 @@ removed first: what was in it is lost.`,
 			if err != nil {
 				return err
 			}
-			return cluster.Up(command.Context())
+			return cluster.Up(command.Context(), timeout)
 		},
 	}
+	command.Flags().DurationVar(&timeout, "timeout", lifecycle.DefaultTimeout, "how long the cluster may take to become ready")
+	return command
 }
 
 func (o *options) down() *cobra.Command {

@@ -29,8 +29,11 @@ func Root() *cobra.Command {
 		Short: "A real Kubernetes on this machine, to try programs on and to test them",
 		Long: `A real Kubernetes on this machine, to try programs on and to test them.
 Never for production: there is one of everything, and a stop removes all of it.`,
-		SilenceUsage:  true,
-		SilenceErrors: true,
+		TraverseChildren: true, // or kubectl would get the flags before its name
+		SilenceUsage:     true,
+		SilenceErrors:    true,
+		Args:             cobra.NoArgs,
+		RunE:             func(command *cobra.Command, _ []string) error { return command.Help() },
 	}
 	flags := root.PersistentFlags()
 	flags.StringVar(&options.layout.State, "state", setting("CLUSTER_STATE", "/var/lib/pods-cluster"),

@@ -58,6 +58,7 @@ func (l Layout) arguments(name string) []string {
 			"--cluster-signing-cert-file="+l.certificate(authority),
 			"--cluster-signing-key-file="+l.key(authority),
 			"--use-service-account-credentials=true",
+			"--flex-volume-plugin-dir="+l.plugins(), // it would make one below /usr
 			"--kube-api-qps=200", "--kube-api-burst=400",
 		)
 	case Scheduler:

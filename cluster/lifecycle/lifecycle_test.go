@@ -107,7 +107,7 @@ func TestUpTwiceAtOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		go func() { results <- cluster.Up(t.Context()) }()
+		go func() { results <- cluster.Up(t.Context(), lifecycle.DefaultTimeout) }()
 	}
 	for range outs {
 		if err := <-results; err != nil {
@@ -140,7 +140,7 @@ func TestUpFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = cluster.Up(t.Context())
+	err = cluster.Up(t.Context(), lifecycle.DefaultTimeout)
 	if err == nil || !strings.Contains(err.Error(), "no room for me") {
 		t.Errorf("Up: %v, want the API server's last words", err)
 	}
@@ -157,7 +157,7 @@ func (b *bench) up(t *testing.T, want string) {
 	t.Helper()
 	b.out.Reset()
 	started := time.Now()
-	if err := b.cluster.Up(t.Context()); err != nil {
+	if err := b.cluster.Up(t.Context(), lifecycle.DefaultTimeout); err != nil {
 		t.Fatalf("Up: %v", err)
 	}
 	if elapsed := time.Since(started); elapsed > upLimit {

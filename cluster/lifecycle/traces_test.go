@@ -132,7 +132,7 @@ func cgroups(t *testing.T) []string {
 func files(t *testing.T) []string {
 	t.Helper()
 	var found []string
-	for _, root := range append([]string{runFolder, runFolder + ".lock", "/var/log/pods", "/etc/cni", "/opt/containerd"}, sharedFolders...) {
+	for _, root := range append([]string{runFolder, runFolder + ".lock", "/var/log/pods", "/etc/cni", "/opt/containerd", "/usr/libexec/kubernetes"}, sharedFolders...) {
 		_ = filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
 			if err == nil && path != root {
 				found = append(found, path)

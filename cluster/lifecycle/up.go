@@ -13,18 +13,16 @@ import (
 	"github.com/pods-service/pods/cluster/machine"
 )
 
-// upTimeout bounds one start from nothing. It takes a tenth of that on a small
-// machine with nothing else to do.
-const upTimeout = 3 * time.Minute
+// DefaultTimeout bounds one start from nothing on ordinary machines. A small one
+// with nothing else to do takes a tenth of it.
+const DefaultTimeout = 3 * time.Minute
 
-var errTooLong = fmt.Errorf("not within %s", upTimeout)
-
-// Up starts the cluster and returns once it can run pods. When it runs already,
-// Up only says so. Whatever a run that did not end well has left behind, and
+// Up starts the cluster and returns once it can run pods, or fails when it cannot
+// within the timeout. When it runs already, Up only says so. Whatever a run that did not end well has left behind, and
 // everything that was in that cluster, is removed first.
 //
 // When starting fails everything is stopped again, and only the logs stay.
-func (c *Cluster) Up(ctx context.Context) error {
+func (c *Cluster) Up(ctx context.Context, timeout time.Duration) error {
 	if err := needRoot("starting a cluster"); err != nil {
 		return err
 	}
@@ -54,7 +52,7 @@ func (c *Cluster) Up(ctx context.Context) error {
 		c.report("removed what was left of the last cluster")
 	}
 
-	limited, cancel := context.WithTimeoutCause(ctx, upTimeout, errTooLong)
+	limited, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("not within %s", timeout))
 	defer cancel()
 	if err := c.bring(limited); err != nil {
 		if ctx.Err() != nil { // then how far it came says nothing

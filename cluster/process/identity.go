@@ -15,17 +15,18 @@ import (
 )
 
 // ErrGone says that a process has ended, or that its number now belongs to
-// another program.
+// another one.
 var ErrGone = errors.New("process is gone")
 
-// Identity tells one run of a program from every other. A process number alone
-// does not: the kernel gives it to another program once the first one ended.
+// Identity tells a process from every other, whatever program it has become. A
+// process number alone does not: the kernel gives it to another process once
+// the first one ended.
 type Identity struct {
 	PID int `json:"pid"`
 	// StartTicks is when it started, in clock ticks after boot.
 	StartTicks uint64 `json:"start_ticks"`
-	// Executable is the absolute path of the program's file.
-	Executable string `json:"executable"`
+	// Boot tells one run of the machine from the next, which counts both anew.
+	Boot string `json:"boot"`
 }
 
 // Identify reads the identity of the running process pid. The error is ErrGone
@@ -42,13 +43,11 @@ func Identify(pid int) (Identity, error) {
 	if state == 'Z' || state == 'X' {
 		return Identity{}, fmt.Errorf("process %d: %w", pid, ErrGone)
 	}
-	executable, err := os.Readlink(procPath(pid, "exe"))
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
-		return Identity{}, gone(pid, err)
+		return Identity{}, fmt.Errorf("ask the kernel for its boot ID: %w", err)
 	}
-	// The kernel marks a file that was replaced since, as a new build does.
-	executable = strings.TrimSuffix(executable, " (deleted)")
-	return Identity{PID: pid, StartTicks: ticks, Executable: executable}, nil
+	return Identity{PID: pid, StartTicks: ticks, Boot: strings.TrimSpace(string(boot))}, nil
 }
 
 // Running reports whether the very process id stands for is still there.

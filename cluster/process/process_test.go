@@ -51,12 +51,22 @@ func TestIdentifySelf(t *testing.T) {
 	if diff := cmp.Diff(first, second); diff != "" {
 		t.Errorf("the same process has two identities:\n%s", diff)
 	}
-	executable, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
+	if first.PID != os.Getpid() || first.StartTicks == 0 || first.Boot == "" {
+		t.Errorf("Identify = %+v", first)
 	}
-	if first.Executable != executable {
-		t.Errorf("Executable = %q, want %q", first.Executable, executable)
+}
+
+// A process stays the same when it becomes another program.
+func TestIdentitySurvivesExec(t *testing.T) {
+	t.Parallel()
+
+	child, _ := launch(t, "sh", "-c", "exec sleep 60")
+	waitUntil(t, "the shell has become sleep", func() bool {
+		arguments := process.Arguments(child.PID)
+		return len(arguments) > 0 && arguments[0] == "sleep"
+	})
+	if !child.Running() {
+		t.Error("it counts as gone")
 	}
 }
 
@@ -142,8 +152,8 @@ func TestRecord(t *testing.T) {
 	running := child.Identity
 	reused := running
 	reused.StartTicks--
-	replaced := running
-	replaced.Executable = "/usr/bin/other"
+	rebooted := running
+	rebooted.Boot = "other"
 
 	tests := map[string]struct {
 		recorded process.Identity
@@ -151,7 +161,7 @@ func TestRecord(t *testing.T) {
 	}{
 		"Running":      {running, nil},
 		"NumberReused": {reused, process.ErrGone},
-		"OtherProgram": {replaced, process.ErrGone},
+		"Rebooted":     {rebooted, process.ErrGone},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -226,13 +236,9 @@ func TestStop(t *testing.T) {
 				content, err := os.ReadFile(log)
 				return err == nil && string(content) == "up\n"
 			})
-			id, err := process.Identify(child.PID)
-			if err != nil {
-				t.Fatal(err)
-			}
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
-			if err := id.Stop(ctx, tc.grace); err != nil {
+			if err := child.Stop(ctx, tc.grace); err != nil {
 				t.Fatalf("Stop: %v", err)
 			}
 			<-child.Exited
