@@ -104,10 +104,11 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
-// started runs withservers with a script that says its number and waits.
+// started runs withservers with a script and returns once that has said its
+// number.
 func started(t *testing.T, script string) (command *exec.Cmd, folder string, pid int) {
 	t.Helper()
-	command, folder = withservers(t, "sh", "-c", `echo $$; `+script)
+	command, folder = withservers(t, "sh", "-c", script)
 	command.Stderr = os.Stderr
 	stdout, err := command.StdoutPipe()
 	if err != nil {
@@ -129,7 +130,7 @@ func TestSignalsArePassedOn(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		name := map[syscall.Signal]string{syscall.SIGINT: "INT", syscall.SIGTERM: "TERM"}[signal]
 		// The shell waits in a builtin, which a signal interrupts.
-		command, folder, _ := started(t, `trap "exit 42" `+name+`; sleep 1000 & wait $!`)
+		command, folder, _ := started(t, `sleep 1000 & trap "kill $!; exit 42" `+name+`; echo $$; wait $!`)
 		if err := command.Process.Signal(signal); err != nil {
 			t.Fatal(err)
 		}
@@ -143,7 +144,7 @@ func TestSignalsArePassedOn(t *testing.T) {
 func TestKilled(t *testing.T) {
 	t.Parallel()
 
-	command, folder, pid := started(t, "exec sleep 1000")
+	command, folder, pid := started(t, "echo $$; exec sleep 1000")
 	if err := command.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
