@@ -89,11 +89,11 @@ func (h *Handler) compareRows(ctx context.Context, rows []pods.Pod, listed []kub
 	for i := range listed {
 		byName[listed[i].Name] = &listed[i]
 	}
-	var moves []pods.Move
+	moves := batch{}
 	confirms := maxConfirms
 	for _, pod := range rows {
 		d := next(pod, byName[pod.K8sName], h.now())
-		if d.finish && pod.Status != pods.StatusStopped {
+		if isAbsence := d.finish && pod.Status != pods.StatusStopped; isAbsence {
 			if confirms--; confirms < 0 {
 				continue
 			}
@@ -103,38 +103,45 @@ func (h *Handler) compareRows(ctx context.Context, rows []pods.Pod, listed []kub
 			}
 			d = next(pod, seen, h.now())
 		}
-		err := h.compareRow(ctx, pod, d, &moves)
-		if isOutage(err) {
+		if err := h.compareRow(ctx, pod, d, &moves); isOutage(err) {
 			return err
-		}
-		if err != nil {
+		} else if err != nil {
 			h.logFailure(ctx, pod, err) // the others shall not suffer
 		}
 	}
 	return h.moveAll(ctx, moves)
 }
 
-// compareRow does what was decided, or adds the move to those that are made
-// together.
-func (h *Handler) compareRow(ctx context.Context, pod pods.Pod, d decision, moves *[]pods.Move) error {
+// batch holds the moves that are made together.
+type batch struct {
+	pods  []pods.Pod
+	moves []pods.Move
+}
+
+// compareRow does what was decided, or adds the move to moves.
+func (h *Handler) compareRow(ctx context.Context, pod pods.Pod, d decision, moves *batch) error {
 	if d.move == nil {
 		return h.apply(ctx, pod, d)
 	}
 	if err := h.complete(ctx, pod, d.move); err != nil {
 		return err
 	}
-	*moves = append(*moves, *d.move)
-	h.measure(pod, d.move)
+	moves.pods, moves.moves = append(moves.pods, pod), append(moves.moves, *d.move)
 	return nil
 }
 
-func (h *Handler) moveAll(ctx context.Context, moves []pods.Move) error {
-	if len(moves) == 0 {
+func (h *Handler) moveAll(ctx context.Context, moves batch) error {
+	if len(moves.moves) == 0 {
 		return nil
 	}
 	faults.Point("health.observed")
-	_, err := h.store.MoveAll(ctx, moves)
-	return err
+	if _, err := h.store.MoveAll(ctx, moves.moves); err != nil {
+		return err
+	}
+	for i, pod := range moves.pods {
+		h.measure(pod, &moves.moves[i])
+	}
+	return nil
 }
 
 // remind asks for the removal of deleted pods again. It does not forget them by
