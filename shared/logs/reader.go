@@ -117,18 +117,5 @@ func (r *Reader) ReadNew(ctx context.Context, ref pods.Ref, name string, since p
 	for _, c := range held.backlog.chunks {
 		text.Write(c.text)
 	}
-	return newest(text.String(), limit), nil
-}
-
-// newest returns at most the last limit bytes of text, from the start of a
-// line where there is one.
-func newest(text string, limit int) string {
-	if len(text) <= limit {
-		return text
-	}
-	text = text[len(text)-limit:]
-	if _, rest, found := strings.Cut(text, "\n"); found && rest != "" {
-		return rest
-	}
-	return strings.ToValidUTF8(text, "")
+	return pods.NewestText(text.String(), limit), nil
 }

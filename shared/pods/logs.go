@@ -33,11 +33,14 @@ type LogChunk struct {
 
 // NewestLog returns at most the last MaxLogBytes of text, from the start of a
 // line. A line that is longer is cut, but not within a character.
-func NewestLog(text string) string {
-	if len(text) <= MaxLogBytes {
+func NewestLog(text string) string { return NewestText(text, MaxLogBytes) }
+
+// NewestText does the same for a limit in bytes.
+func NewestText(text string, limit int) string {
+	if len(text) <= limit {
 		return text
 	}
-	start := len(text) - MaxLogBytes
+	start := len(text) - limit
 	if text[start-1] == '\n' {
 		return text[start:]
 	}

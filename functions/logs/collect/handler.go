@@ -1,11 +1,15 @@
-// Package collect keeps what pods print: on every event that says a pod may
-// have new output, what is new is read from Kubernetes and stored.
+// Package collect keeps the output of pods: it fetches what is new from
+// Kubernetes when an event asks for it, and follows a pod that is being stopped
+// to its last line. Events may come twice and at once: what is stored moves on
+// from one place in the log to the next, and whoever comes second starts over
+// from there.
 package collect
 
 import (
 	"context"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
@@ -15,35 +19,63 @@ import (
 	"github.com/pods-service/pods/shared/pods"
 )
 
-const (
-	// readFor bounds one read of what is there already.
-	readFor = 20 * time.Second
-	// followFor bounds how long the output of a pod that is being stopped is
-	// waited for: longer than its container has to end.
-	followFor = 45 * time.Second
-	// maxAttempts is how often a read that met another is begun again.
-	maxAttempts = 3
-)
-
-// Store holds the collected output.
+// Store keeps the output of runs.
 type Store interface {
+	// LogCursor returns up to where a run's output is stored.
 	LogCursor(ctx context.Context, ref pods.Ref) (pods.LogCursor, error)
+	// AppendLogs adds a chunk to a run whose output is stored up to from. It
+	// returns KindConflict when it is not, or not any more, and KindNotFound
+	// when the pod is gone.
 	AppendLogs(ctx context.Context, ref pods.Ref, from pods.LogCursor, chunk pods.LogChunk, to pods.LogCursor) error
 }
 
-// Handler serves the events after which a pod may have new output.
+// Reader reads what is new in a log, as logs.Reader does.
+type Reader interface {
+	Read(ctx context.Context, request logs.Request, save logs.Save) (ended bool, err error)
+}
+
+const (
+	// collectFor bounds the reading of what has gathered since the last time.
+	collectFor = 20 * time.Second
+	// followFor bounds the wait for a container's last line: its grace period
+	// of up to 30 s and some. A delivery may take 60 s.
+	followFor = 45 * time.Second
+	// roundFor is how long lines of a log that is followed wait to be stored.
+	roundFor = 5 * time.Second
+	// reopenAfter keeps a log that ends at once from being opened in a loop.
+	reopenAfter = 500 * time.Millisecond
+	// storeTimeout bounds one call to the store.
+	storeTimeout = 10 * time.Second
+
+	// maxCollecting and maxFollowing are how many logs one process reads at a
+	// time; others wait for their turn.
+	maxCollecting = 16
+	maxFollowing  = 128
+)
+
+// Handler serves the events pod.logs_due, pod.stop_requested and
+// pod.status_changed.
 type Handler struct {
-	store  Store
-	reader *logs.Reader
-	logger *slog.Logger
+	store      Store
+	reader     Reader
+	logger     *slog.Logger
+	collecting chan struct{}
+	following  chan struct{}
+
+	mu       sync.Mutex
+	followed map[pods.Ref]bool
 }
 
-// New returns a Handler that reads by reader into store.
-func New(store Store, reader *logs.Reader, logger *slog.Logger) *Handler {
-	return &Handler{store: store, reader: reader, logger: logger}
+// New returns a handler that stores in store what reader reads.
+func New(store Store, reader Reader, logger *slog.Logger) *Handler {
+	return &Handler{
+		store: store, reader: reader, logger: logger,
+		collecting: make(chan struct{}, maxCollecting), following: make(chan struct{}, maxFollowing),
+		followed: map[pods.Ref]bool{},
+	}
 }
 
-// ServeHTTP handles the one event in r; the status is its acknowledgement.
+// ServeHTTP handles one event.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	event, err := events.Read(w, r)
 	if err == nil {
@@ -53,46 +85,39 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *Handler) handle(ctx context.Context, event cloudevents.Event) error {
+	switch event.Type() {
+	case events.TypePodLogsDue, events.TypePodStopRequested, events.TypePodStatusChanged:
+	default:
+		return nil
+	}
 	data, err := events.PodDataOf(event)
 	if err != nil {
 		return err
 	}
-	switch event.Type() {
-	case events.TypePodStopRequested:
-		// The container is told to end about now: its last lines are still to
-		// come.
-		return h.collect(ctx, data, true)
-	case events.TypePodLogsDue:
-		return h.collect(ctx, data, false)
-	case events.TypePodStatusChanged:
-		switch data.Status {
-		case pods.StatusAvailable, pods.StatusComplete, pods.StatusError:
-			return h.collect(ctx, data, false)
-		}
+	switch {
+	case data.Instance == 0: // never started
+		return nil
+	case data.K8sName == "":
+		return pods.Invalid("event %s does not say which log", event.ID())
+	case event.Type() == events.TypePodStopRequested:
+		return h.follow(ctx, data)
+	case event.Type() == events.TypePodStatusChanged && !hasOutput(data.Status):
+		return nil
 	}
-	return nil
+	return h.collect(ctx, data)
 }
 
-// collect stores what the run has printed since the last time. Of two that
-// collect at once, one stores and the other begins again from there.
-func (h *Handler) collect(ctx context.Context, data events.PodData, follow bool) error {
-	ref := data.Ref()
-	request := logs.Request{Ref: ref, Name: data.K8sName, Follow: follow, For: readFor}
-	if follow {
-		request.For = followFor
-	}
-	for attempt := 1; ; attempt++ {
-		var err error
-		if request.From, err = h.store.LogCursor(ctx, ref); err != nil {
-			return err
-		}
-		_, err = h.reader.Read(ctx, request, func(ctx context.Context, from pods.LogCursor, chunk pods.LogChunk, to pods.LogCursor) error {
-			return h.store.AppendLogs(ctx, ref, from, chunk, to)
-		})
-		// A conflict means that another has stored meanwhile, or that the run
-		// is over; the last attempt leaves the rest to the next event.
-		if pods.KindOf(err) != pods.KindConflict || attempt == maxAttempts {
-			return err
-		}
+// hasOutput reports whether the container has run when a pod enters status.
+func hasOutput(status pods.Status) bool {
+	return status == pods.StatusAvailable || status == pods.StatusComplete || status == pods.StatusError
+}
+
+// enter waits for a place in room.
+func enter(ctx context.Context, room chan struct{}) (leave func(), err error) {
+	select {
+	case room <- struct{}{}:
+		return func() { <-room }, nil
+	case <-ctx.Done():
+		return nil, pods.Timeout("too many logs are being read", ctx.Err())
 	}
 }
