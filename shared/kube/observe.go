@@ -75,7 +75,8 @@ func (c *Client) Observe(ctx context.Context, name string) (*Observed, error) {
 	if err != nil {
 		return nil, translate(err, "get pod "+name)
 	}
-	return new(observed(pod)), nil
+	seen := observed(pod)
+	return &seen, nil
 }
 
 // List returns every pod of the service. It is answered from the API server's

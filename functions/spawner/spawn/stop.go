@@ -59,10 +59,12 @@ func (h *Handler) finish(ctx context.Context, data events.PodData) error {
 // remove removes everything of a deleted pod, its claims included, and then
 // what is remembered of it. A newer pod of the same name has another uid.
 func (h *Handler) remove(ctx context.Context, data events.PodData) error {
+	faults.Point("spawner.deleting")
 	left, err := h.cluster.RemoveLife(ctx, data.K8sName, data.UID, h.now())
 	if err != nil {
 		return err
 	}
+	faults.Point("spawner.deleted")
 	if left {
 		return nil // health sees it go
 	}

@@ -8,6 +8,10 @@ import (
 	"github.com/pods-service/pods/shared/pods"
 )
 
+func nextRun(p *pods.Pod) { p.Status, p.Instance = pods.StatusAvailable, 2 }
+
+func nextLife(p *pods.Pod) { p.Status, p.UID = pods.StatusAvailable, "another" }
+
 func TestStop(t *testing.T) {
 	t.Parallel()
 
@@ -15,8 +19,6 @@ func TestStop(t *testing.T) {
 	in := func(status pods.Status, wish pods.Desired) *pods.Pod {
 		return new(testPod(func(p *pods.Pod) { p.Status, p.StatusRequested = status, wish }))
 	}
-	nextRun := testPod(func(p *pods.Pod) { p.Status, p.Instance = pods.StatusAvailable, 2 })
-	nextLife := testPod(func(p *pods.Pod) { p.Status, p.UID = pods.StatusAvailable, "another" })
 	tests := map[string]struct {
 		pod      *pods.Pod
 		holder   *pods.Ref
@@ -35,9 +37,9 @@ func TestStop(t *testing.T) {
 		"StoppedWithLeftover": {in(pods.StatusStopped, pods.DesiredOff), new(about.Ref()),
 			pods.StatusStopped, 1, false},
 		"WantedAgain":      {in(pods.StatusAvailable, pods.DesiredOn), new(about.Ref()), pods.StatusAvailable, 1, true},
-		"Late":             {new(nextRun), new(nextRun.Ref()), pods.StatusAvailable, 2, true},
-		"LateWithLeftover": {new(nextRun), new(about.Ref()), pods.StatusAvailable, 2, false},
-		"NextLife":         {new(nextLife), new(nextLife.Ref()), pods.StatusAvailable, 1, true},
+		"Late":             {new(testPod(nextRun)), new(testPod(nextRun).Ref()), pods.StatusAvailable, 2, true},
+		"LateWithLeftover": {new(testPod(nextRun)), new(about.Ref()), pods.StatusAvailable, 2, false},
+		"NextLife":         {new(testPod(nextLife)), new(testPod(nextLife).Ref()), pods.StatusAvailable, 1, true},
 		"Deleted":          {nil, new(about.Ref()), "", 0, false},
 	}
 	for name, tc := range tests {
