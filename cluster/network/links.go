@@ -44,7 +44,7 @@ func EnsureBridge(name string, address netip.Prefix, routed netip.Prefix) error 
 // Their addresses and routes go with them. A bridge that is not there is
 // success.
 func RemoveBridges(names ...string) error {
-	links, err := netlink.LinkList()
+	links, err := whole(netlink.LinkList)
 	if err != nil {
 		return fmt.Errorf("list links: %w", err)
 	}
@@ -69,6 +69,18 @@ func RemoveBridges(names ...string) error {
 	return errors.Join(problems...)
 }
 
+// whole asks the kernel for a list until the list did not change while it was
+// sent. Killed containers take their links away at any time.
+func whole[T any](ask func() ([]T, error)) ([]T, error) {
+	const attempts = 20
+	for range attempts - 1 {
+		if list, err := ask(); !errors.Is(err, netlink.ErrDumpInterrupted) {
+			return list, err
+		}
+	}
+	return ask()
+}
+
 // remove deletes a link. It may be gone: one end of a pair goes with the other.
 func remove(link netlink.Link) error {
 	err := netlink.LinkDel(link)
@@ -82,12 +94,12 @@ func remove(link netlink.Link) error {
 // Clashes returns the routes on this machine that overlap the given ranges and
 // go to a link other than the given ones, each as a sentence.
 func Clashes(ranges []netip.Prefix, except ...string) ([]string, error) {
-	routes, err := netlink.RouteList(nil, netlink.FAMILY_V4)
+	routes, err := whole(func() ([]netlink.Route, error) { return netlink.RouteList(nil, netlink.FAMILY_V4) })
 	if err != nil {
 		return nil, fmt.Errorf("list routes: %w", err)
 	}
 	names := map[int]string{}
-	links, err := netlink.LinkList()
+	links, err := whole(netlink.LinkList)
 	if err != nil {
 		return nil, fmt.Errorf("list links: %w", err)
 	}

@@ -1,9 +1,12 @@
 package network
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"testing"
+
+	"github.com/vishvananda/netlink"
 )
 
 func TestOverlap(t *testing.T) {
@@ -60,6 +63,39 @@ func TestListensEverywhere(t *testing.T) {
 
 			if got := listensEverywhere(header+tc.line+"\n", 6443); got != tc.want {
 				t.Errorf("listensEverywhere = %t, want %t", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestWhole(t *testing.T) {
+	t.Parallel()
+
+	tests := map[string]struct {
+		interruptions int
+		wantErr       error
+	}{
+		"AtOnce": {0, nil},
+		"Later":  {3, nil},
+		"Never":  {1000, netlink.ErrDumpInterrupted},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			asked := 0
+			list, err := whole(func() ([]int, error) {
+				asked++
+				if asked <= tc.interruptions {
+					return nil, netlink.ErrDumpInterrupted
+				}
+				return []int{asked}, nil
+			})
+			if !errors.Is(err, tc.wantErr) {
+				t.Fatalf("whole: %v, want %v", err, tc.wantErr)
+			}
+			if err == nil && (len(list) != 1 || list[0] != tc.interruptions+1) {
+				t.Errorf("whole = %v, want the answer that was not interrupted", list)
 			}
 		})
 	}

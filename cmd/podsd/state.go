@@ -27,7 +27,7 @@ var errRunning = errors.New("the service is already running")
 // Errors: errRunning while another process has it.
 func lockState(dir string) (release func(), err error) {
 	// The database runs as another user and has to pass through.
-	if err := os.MkdirAll(dir, 0o711); err != nil {
+	if err := os.MkdirAll(dir, 0o711); err != nil { //nolint:gosec // passing through shows nothing
 		return nil, fmt.Errorf("make the state folder: %w", err)
 	}
 	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)

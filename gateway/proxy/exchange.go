@@ -62,6 +62,6 @@ func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	x.status = http.StatusSwitchingProtocols
 	x.upgrades.Inc()
-	early, _ := buffered.Reader.Peek(buffered.Reader.Buffered())
+	early, _ := buffered.Peek(buffered.Reader.Buffered())
 	return &upgraded{Conn: conn, early: early}, buffered, nil
 }

@@ -9,7 +9,7 @@ import (
 
 // platformToken is the name of the header and of the cookie in which a client
 // sends its token to the platform.
-const platformToken = "X-Tapis-Token"
+const platformToken = "X-Tapis-Token" //nolint:gosec // a name, not a token
 
 // rewrite turns a visitor's request into the one that the pod gets: sent to
 // the pod's address, with the visitor's Host, path and query as they are.

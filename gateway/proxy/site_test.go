@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -238,4 +239,36 @@ func receive[T any](t *testing.T, from <-chan T, what string) T {
 		t.Fatalf("waited in vain for %s", what)
 		panic("not reached")
 	}
+}
+
+// gauge returns the sum of a metric's samples.
+func (s *site) gauge(name string) float64 {
+	s.t.Helper()
+	families, err := s.registry.Gather()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	sum := 0.0
+	for _, family := range families {
+		for _, metric := range family.GetMetric() {
+			if family.GetName() == name {
+				sum += metric.GetGauge().GetValue() + metric.GetCounter().GetValue()
+			}
+		}
+	}
+	return sum
+}
+
+// waitForLog waits until the access log has a line that contains text, and
+// returns the log.
+func (s *site) waitForLog(t *testing.T, text string) string {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	for !strings.Contains(s.log.String(), text) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%q is not logged:\n%s", text, s.log.String())
+		}
+		runtime.Gosched()
+	}
+	return s.log.String()
 }

@@ -53,7 +53,7 @@ func (u *upgraded) CloseWrite() error {
 	if half, ok := u.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
 	}
-	return u.Conn.Close()
+	return u.Close()
 }
 
 // copySparingly copies until from ends, as io.Copy does.

@@ -14,7 +14,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 	metadatafake "k8s.io/client-go/metadata/fake"
@@ -24,8 +23,6 @@ import (
 	"github.com/pods-service/pods/shared/kube"
 	"github.com/pods-service/pods/shared/manifests"
 )
-
-var podsResource = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
 
 func podMetadata(name, version string) *metav1.PartialObjectMetadata {
 	return &metav1.PartialObjectMetadata{

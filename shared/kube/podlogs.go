@@ -47,11 +47,11 @@ func (c *Client) observeRun(ctx context.Context, name string, ref pods.Ref, opti
 	if err != nil {
 		return nil, translate(err, "get pod "+name)
 	}
-	run := new(observed(pod))
+	run := observed(pod)
 	if !run.IsRun(ref) {
 		return nil, pods.NotFound("pod %s belongs to another run", name)
 	}
-	return run, nil
+	return &run, nil
 }
 
 func (c *Client) streamLog(ctx context.Context, name string, options logs.Options) (io.ReadCloser, error) {

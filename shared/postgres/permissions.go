@@ -18,7 +18,7 @@ func (t *tx) setPermissions(tenantID, podID string, set permissions.Set) {
 
 	users, levels := make([]string, len(set)), make([]int16, len(set))
 	for i, entry := range set {
-		users[i], levels[i] = entry.User, int16(entry.Level)
+		users[i], levels[i] = entry.User, int16(entry.Level) //nolint:gosec // there are four levels
 	}
 	t.batch.Queue(remove, pgx.StrictNamedArgs{"tenant_id": tenantID, "pod_id": podID})
 	t.batch.Queue(insert, pgx.StrictNamedArgs{

@@ -94,10 +94,10 @@ var deeds = map[string]deed{
 func TestKilled(t *testing.T) {
 	t.Parallel()
 	points := map[string][]string{
-		"create":  {"relay.enqueued", "relay.delivered", "spawner.claimed", "spawner.created", "spawner.moved", "health.observed"},
-		"stop":    {"relay.enqueued", "spawner.deleting", "spawner.deleted", "health.observed"},
+		"create":  {"store.after_commit", "relay.enqueued", "spawner.claimed", "spawner.created", "spawner.moved", "health.observed", "relay.delivered"},
+		"stop":    {"store.after_commit", "spawner.deleting", "spawner.deleted"},
 		"restart": {"spawner.deleting", "spawner.claimed"},
-		"delete":  {"relay.enqueued", "spawner.deleted", "relay.delivered"},
+		"delete":  {"store.after_commit", "spawner.deleting", "spawner.deleted"},
 	}
 	for name, deed := range deeds {
 		for _, point := range points[name] {

@@ -44,7 +44,7 @@ func TestLife(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	contains(t, "the log", logs.Logs, "5000", "GET /headers")
+	contains(t, "the log", logs.Logs, "5000", "path=/headers")
 	contains(t, "the action log", strings.Join(logs.ActionLogs, "\n"), "Pod object created by 'alice'",
 		"spawner set status to CREATING", "health set status to AVAILABLE")
 
@@ -56,9 +56,7 @@ func TestLife(t *testing.T) {
 		t.Errorf("a STOPPED pod keeps %+v", stopped)
 	}
 	s.waitObjects(t)
-	if page := s.get(t, web, "https://docpod.pods.localhost/"); page.status != 503 {
-		t.Errorf("a stopped pod's address answers %d", page.status)
-	}
+	s.waitPage(t, web, "https://docpod.pods.localhost/", http.StatusServiceUnavailable)
 	err = eventually(t.Context(), func() error {
 		logs, err := alice.PodLogs(t.Context(), "docpod")
 		if err == nil && !strings.Contains(logs.Logs, "and that was all") {
@@ -97,9 +95,7 @@ func TestLife(t *testing.T) {
 	if _, err := alice.Pod(t.Context(), "docpod"); err == nil {
 		t.Error("a deleted pod is still there")
 	}
-	if page := s.get(t, web, "https://docpod.pods.localhost/"); page.status != 404 {
-		t.Errorf("a deleted pod's address answers %d", page.status)
-	}
+	s.waitPage(t, web, "https://docpod.pods.localhost/", http.StatusNotFound)
 	s.waitObjects(t)
 }
 

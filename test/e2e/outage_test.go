@@ -143,16 +143,7 @@ func testRedisOutage(t *testing.T) {
 	}
 	create(t, alice, "meanwhile", nil)
 	waitFor(t, alice, "meanwhile", pods.StatusAvailable)
-	web := s.web(t)
-	err := eventually(t.Context(), func() error {
-		if page := s.get(t, web, "https://meanwhile.pods.localhost/"); page.status != http.StatusOK {
-			return errors.New("a pod made without Redis answers " + http.StatusText(page.status))
-		}
-		return nil
-	})
-	if err != nil {
-		t.Error(err)
-	}
+	s.waitPage(t, s.web(t), "https://meanwhile.pods.localhost/", http.StatusOK)
 	if err := alice.DeletePod(t.Context(), "meanwhile"); err != nil {
 		t.Error(err)
 	}

@@ -170,6 +170,21 @@ func (s *suite) get(t *testing.T, web *http.Client, url string) page {
 	return page{resp.StatusCode, resp.Proto, resp.Header, string(body)}
 }
 
+// waitPage waits until url answers with status. The gateway hears of a change
+// right after its commit, so this takes milliseconds.
+func (s *suite) waitPage(t *testing.T, web *http.Client, url string, status int) {
+	t.Helper()
+	err := eventually(t.Context(), func() error {
+		if page := s.get(t, web, url); page.status != status {
+			return fmt.Errorf("%s answers %d, want %d", url, page.status, status)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 // create makes a pod of the template hello.
 func create(t *testing.T, c *client.Client, podID string, environment map[string]string) client.Pod {
 	t.Helper()

@@ -1,0 +1,180 @@
+package proxy_test
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+)
+
+// echo answers each WebSocket message with itself until the visitor closes.
+func echo(w http.ResponseWriter, r *http.Request) {
+	socket, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{"chat"}})
+	if err != nil {
+		return
+	}
+	socket.SetReadLimit(-1)
+	for {
+		kind, message, err := socket.Read(r.Context())
+		if err != nil {
+			return
+		}
+		if err := socket.Write(r.Context(), kind, message); err != nil {
+			return
+		}
+	}
+}
+
+func (w way) dial(t *testing.T, host string) *websocket.Conn {
+	t.Helper()
+	socket, response, err := websocket.Dial(t.Context(), w.scheme+"://"+host+"/ws?room=1", &websocket.DialOptions{
+		HTTPClient: w.client, Subprotocols: []string{"chat"},
+		HTTPHeader: http.Header{"Origin": {w.scheme + "://" + host}},
+	})
+	if err != nil {
+		t.Fatalf("dial: %v", err)
+	}
+	t.Cleanup(func() { _ = socket.CloseNow() })
+	if response.StatusCode != http.StatusSwitchingProtocols || socket.Subprotocol() != "chat" {
+		t.Fatalf("answer %d, subprotocol %q", response.StatusCode, socket.Subprotocol())
+	}
+	socket.SetReadLimit(-1)
+	return socket
+}
+
+func TestWebSocket(t *testing.T) {
+	t.Parallel()
+
+	s := newSite(t)
+	host := s.pod("db", echo)
+	for name, w := range s.ways() {
+		if w.proto == "HTTP/2.0" {
+			continue // browsers open WebSockets over HTTP/1.1
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			socket := w.dial(t, host)
+			for _, size := range []int{0, 1, 1000, 1023, 1024, 1025, 32 << 10, 100_000, 5 << 20} {
+				message := make([]byte, size)
+				_, _ = (&pattern{}).Read(message)
+				if err := socket.Write(t.Context(), websocket.MessageBinary, message); err != nil {
+					t.Fatalf("send %d bytes: %v", size, err)
+				}
+				_, got, err := socket.Read(t.Context())
+				if err != nil || !bytes.Equal(got, message) {
+					t.Fatalf("%d bytes came back as %d, %v", size, len(got), err)
+				}
+			}
+			if err := socket.Close(websocket.StatusNormalClosure, "bye"); err != nil {
+				t.Errorf("close: %v", err)
+			}
+		})
+	}
+}
+
+func TestWebSocketIsCounted(t *testing.T) {
+	t.Parallel()
+
+	s := newSite(t)
+	ended := make(chan struct{})
+	host := s.pod("db", func(w http.ResponseWriter, r *http.Request) {
+		echo(w, r)
+		close(ended)
+	})
+	socket := s.ways()["http1"].dial(t, host)
+	if got := s.gauge("pods_gateway_upgraded_connections"); got != 1 {
+		t.Errorf("%v upgraded connections while one is open", got)
+	}
+	_ = socket.CloseNow()
+	receive(t, ended, "the pod to learn that the visitor left")
+	s.waitForLog(t, "status=101")
+	if got := s.gauge("pods_gateway_upgraded_connections"); got != 0 {
+		t.Errorf("%v upgraded connections after the only one was closed", got)
+	}
+	if n, err := testutil.GatherAndCount(s.registry, "pods_gateway_requests_total"); n == 0 || err != nil {
+		t.Errorf("%d series of requests, %v", n, err)
+	}
+}
+
+// TestPodEndsUpgrade: the visitor's connection ends too.
+func TestPodEndsUpgrade(t *testing.T) {
+	t.Parallel()
+
+	s := newSite(t)
+	host := s.pod("db", func(w http.ResponseWriter, r *http.Request) {
+		socket, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{"chat"}})
+		if err == nil {
+			_ = socket.CloseNow()
+		}
+	})
+	if _, _, err := s.ways()["http1"].dial(t, host).Read(t.Context()); err == nil {
+		t.Error("a read after the pod left succeeded")
+	}
+}
+
+// TestEarlyUpgradeData: bytes that a client sends right behind its request,
+// without waiting for the answer, are not lost.
+func TestEarlyUpgradeData(t *testing.T) {
+	t.Parallel()
+
+	s := newSite(t)
+	proceed := make(chan struct{})
+	s.pod("db", func(w http.ResponseWriter, _ *http.Request) {
+		<-proceed
+		conn, buffered, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		defer func() { _ = conn.Close() }()
+		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+		line, _ := buffered.ReadString('\n')
+		_, _ = io.WriteString(conn, "echo "+line)
+	})
+	conn, err := net.Dial("tcp", s.plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	_, _ = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: db.pods.localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nearly\n")
+	close(proceed)
+	answer := bufio.NewReader(conn)
+	response, err := http.ReadResponse(answer, nil)
+	if err != nil || response.StatusCode != http.StatusSwitchingProtocols {
+		t.Fatalf("answer %v, %v", response, err)
+	}
+	if got, err := answer.ReadString('\n'); got != "echo early\n" {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+// TestNoOtherUpgrade: a tunnel in another protocol would pass by everything
+// that is checked per request.
+func TestNoOtherUpgrade(t *testing.T) {
+	t.Parallel()
+
+	s := newSite(t)
+	s.pod("db", func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/force" {
+			w.Header().Set("Connection", "Upgrade")
+			w.Header().Set("Upgrade", "h2c")
+			w.WriteHeader(http.StatusSwitchingProtocols)
+			return
+		}
+		_, _ = io.WriteString(w, "upgrade: "+r.Header.Get("Upgrade")+r.Header.Get("Connection"))
+	})
+	const rest = " HTTP/1.1\nHost: db.pods.localhost\nConnection: Upgrade, close\nUpgrade: h2c\n\n"
+	if response, body := s.raw(t, "GET /"+rest); response.StatusCode != http.StatusOK || body != "upgrade: " {
+		t.Errorf("answer %d %q", response.StatusCode, body)
+	}
+	if response, _ := s.raw(t, "GET /force"+rest); response.StatusCode != http.StatusBadGateway {
+		t.Errorf("a pod that upgrades unasked: %d, want 502", response.StatusCode)
+	}
+}
