@@ -62,6 +62,13 @@ func (c *container) write(lines ...string) {
 	})
 }
 
+// times returns how often the log was opened.
+func (c *container) times() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.opened
+}
+
 func (c *container) OpenLog(ctx context.Context, name string, ref pods.Ref, options logs.Options) (*logs.Stream, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -258,8 +265,8 @@ func TestConflictsWithoutEndAreLeftToTheOther(t *testing.T) {
 		defer s.mu.Unlock()
 		s.cursor.Seen++
 	}
-	if code := deliver(t, newHandler(s, c), events.TypePodLogsDue, nil); code != 202 || c.opened != 4 {
-		t.Errorf("answered %d after opening %d times, want 202 after 4", code, c.opened)
+	if code := deliver(t, newHandler(s, c), events.TypePodLogsDue, nil); code != 202 || c.times() != 4 {
+		t.Errorf("answered %d after opening %d times, want 202 after 4", code, c.times())
 	}
 }
 
@@ -339,15 +346,15 @@ func TestStopIsFollowedOnce(t *testing.T) {
 		go deliver(t, h, events.TypePodStopRequested, nil)
 		synctest.Wait()
 		start := time.Now()
-		if code := deliver(t, h, events.TypePodStopRequested, nil); code != 202 || time.Since(start) != 0 || c.opened != 1 {
-			t.Errorf("second event answered %d after %s, opened %d times, want 202 at once and no second follower", code, time.Since(start), c.opened)
+		if code := deliver(t, h, events.TypePodStopRequested, nil); code != 202 || time.Since(start) != 0 || c.times() != 1 {
+			t.Errorf("second event answered %d after %s, opened %d times, want 202 at once and no second follower", code, time.Since(start), c.times())
 		}
 		c.change(func() { c.ended = true })
 		time.Sleep(time.Minute)
-		opened := c.opened
+		opened := c.times()
 		deliver(t, h, events.TypePodStopRequested, nil) // the next one may follow again
-		if c.opened != opened+1 {
-			t.Errorf("opened %d times after the end, want once more", c.opened-opened)
+		if c.times() != opened+1 {
+			t.Errorf("opened %d times after the end, want once more", c.times()-opened)
 		}
 	})
 }
