@@ -182,6 +182,58 @@ func TestWishesAtOnce(t *testing.T) {
 	}
 }
 
+// TestChangePodIsAlone has a second request come while the first is being
+// decided: it waits, and sees what the first has made.
+func TestChangePodIsAlone(t *testing.T) {
+	t.Parallel()
+
+	store := podstest.Store(t)
+	pod := podstest.CreateIn(t, store, pods.StatusAvailable)
+	request := func(decide func(pods.Pod, permissions.Set) (postgres.Change, error)) error {
+		_, err := store.ChangePod(t.Context(), pod.TenantID, pod.ID, podstest.Caller(), decide)
+		return err
+	}
+	seen, second := make(chan pods.Desired, 1), make(chan error, 1)
+	err := request(func(pods.Pod, permissions.Set) (postgres.Change, error) {
+		go func() {
+			second <- request(func(shown pods.Pod, _ permissions.Set) (postgres.Change, error) {
+				seen <- shown.StatusRequested
+				return postgres.Change{}, nil
+			})
+		}()
+		waitForLock(t, store, seen)
+		return postgres.Change{Wish: pods.DesiredOff}, nil
+	})
+	if err := errors.Join(err, <-second); err != nil {
+		t.Fatalf("ChangePod: %v", err)
+	}
+	if wish := <-seen; wish != pods.DesiredOff {
+		t.Errorf("the second request saw the wish %s, want the first one's OFF", wish)
+	}
+}
+
+// waitForLock returns once a connection waits for a row, or something is seen
+// without waiting.
+func waitForLock(t *testing.T, store *postgres.Store, seen <-chan pods.Desired) {
+	t.Helper()
+	const query = `
+		SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')`
+
+	again := time.NewTicker(5 * time.Millisecond)
+	defer again.Stop()
+	for waiting := false; !waiting && len(seen) == 0; {
+		if err := podstest.Pool(t, store).QueryRow(t.Context(), query).Scan(&waiting); err != nil {
+			t.Errorf("look for a lock: %v", err)
+			return
+		}
+		select {
+		case <-again.C:
+		case <-t.Context().Done():
+			return
+		}
+	}
+}
+
 func TestActionLog(t *testing.T) {
 	t.Parallel()
 

@@ -145,7 +145,9 @@ func newMoveRow(move pods.Move) moveRow {
 }
 
 // moveAll makes the moves that apply and returns the pods as they are then.
-// Rows are locked in one order, so two batches at once cannot block each other.
+// Whether a move applies is decided on a row that is locked, so nobody can come
+// between. Rows are locked in one order, so two batches at once cannot block
+// each other.
 func (t *tx) moveAll(ctx context.Context, moves []pods.Move) ([]pods.Pod, error) {
 	const query = `
 		WITH wanted AS (
@@ -153,8 +155,9 @@ func (t *tx) moveAll(ctx context.Context, moves []pods.Move) ([]pods.Pod, error)
 				tenant_id text, pod_id text, uid text, instance bigint, from_statuses text[], to_status text,
 				container jsonb, address text, started_at timestamptz, time_to_stop timestamptz)
 		), locked AS (
-			SELECT p.uid FROM pods AS p JOIN wanted AS w USING (tenant_id, pod_id, uid, instance)
+			SELECT w.* FROM pods AS p JOIN wanted AS w USING (tenant_id, pod_id, uid, instance)
 			WHERE p.status = ANY (w.from_statuses)
+				AND (w.to_status <> 'DELETING' OR p.status_requested IN ('OFF', 'RESTART'))
 			ORDER BY p.tenant_id, p.pod_id FOR NO KEY UPDATE OF p
 		)
 		UPDATE pods AS p SET
@@ -162,10 +165,8 @@ func (t *tx) moveAll(ctx context.Context, moves []pods.Move) ([]pods.Pod, error)
 			status_container = coalesce(w.container, p.status_container),
 			start_instance_ts = CASE w.to_status WHEN 'AVAILABLE' THEN w.started_at ELSE p.start_instance_ts END,
 			time_to_stop_ts = CASE w.to_status WHEN 'AVAILABLE' THEN w.time_to_stop ELSE p.time_to_stop_ts END
-		FROM wanted AS w JOIN locked USING (uid)
-		WHERE p.tenant_id = w.tenant_id AND p.pod_id = w.pod_id AND p.uid = w.uid AND p.instance = w.instance
-			AND p.status = ANY (w.from_statuses)
-			AND (w.to_status <> 'DELETING' OR p.status_requested IN ('OFF', 'RESTART'))
+		FROM locked AS w
+		WHERE p.tenant_id = w.tenant_id AND p.pod_id = w.pod_id
 		RETURNING` + podColumns
 
 	rows := make([]moveRow, len(moves))

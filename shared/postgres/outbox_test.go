@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -93,6 +94,31 @@ func TestUnsentEventsAtOnce(t *testing.T) {
 	if len(seen) != 20 {
 		t.Errorf("%d events were claimed, want all 20", len(seen))
 	}
+}
+
+// TestUnsentEventsDoNotWait has another relay in the midst of claiming.
+func TestUnsentEventsDoNotWait(t *testing.T) {
+	t.Parallel()
+
+	store := podstest.Store(t)
+	for i := range 3 {
+		podstest.Create(t, store, podstest.ID(fmt.Sprintf("pod%d", i)))
+	}
+	other, err := podstest.Pool(t, store).Begin(t.Context())
+	if err != nil {
+		t.Fatalf("begin: %v", err)
+	}
+	defer func() { _ = other.Rollback(context.Background()) }()
+	if _, err := other.Exec(t.Context(), "SELECT FROM outbox ORDER BY seq LIMIT 1 FOR UPDATE"); err != nil {
+		t.Fatalf("lock an event: %v", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	claimed, err := store.UnsentEvents(ctx, 0, 10)
+	if err != nil {
+		t.Fatalf("UnsentEvents: %v", err)
+	}
+	wantSame(t, "what the other leaves", ids(claimed), ids(podstest.Outbox(t, store))[1:])
 }
 
 func TestPruneOutbox(t *testing.T) {

@@ -16,9 +16,9 @@ func (t *tx) setPermissions(tenantID, podID string, set permissions.Set) {
 		SELECT @tenant_id, @pod_id, entry.username, entry.level, entry.position
 		FROM unnest(@users::text[], @levels::smallint[]) WITH ORDINALITY AS entry (username, level, position)`
 
-	users, levels := make([]string, len(set)), make([]int16, len(set))
+	users, levels := make([]string, len(set)), make([]permissions.Level, len(set))
 	for i, entry := range set {
-		users[i], levels[i] = entry.User, int16(entry.Level) //nolint:gosec // there are four levels
+		users[i], levels[i] = entry.User, entry.Level
 	}
 	t.batch.Queue(remove, pgx.StrictNamedArgs{"tenant_id": tenantID, "pod_id": podID})
 	t.batch.Queue(insert, pgx.StrictNamedArgs{
