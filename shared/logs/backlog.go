@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"slices"
 	"time"
 
 	"github.com/pods-service/pods/shared/pods"
@@ -93,6 +94,26 @@ func (b *backlog) dropOldest() {
 	b.spare = b.chunks[0].text
 	b.chunks[0] = chunk{}
 	b.chunks = b.chunks[1:]
+}
+
+// splitWhole sees to it that a line that is still being read does not share a
+// chunk with whole ones, and returns how many chunks hold nothing but those.
+// While a line fills a chunk of its own, none is said to.
+func (b *backlog) splitWhole() int {
+	if len(b.chunks) == 0 {
+		return 0
+	}
+	last := &b.chunks[len(b.chunks)-1]
+	switch last.whole {
+	case len(last.text):
+		return len(b.chunks)
+	case 0:
+		return 0
+	}
+	rest := slices.Clone(last.text[last.whole:])
+	last.text = last.text[:last.whole]
+	b.chunks = append(b.chunks, chunk{first: b.at, last: b.at, text: rest, to: b.cursor})
+	return len(b.chunks) - 1
 }
 
 // finish settles what becomes of a line at the end that has no line end: it is

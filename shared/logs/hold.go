@@ -1,7 +1,10 @@
 package logs
 
 import (
+	"context"
 	"io"
+	"sync"
+	"time"
 
 	"github.com/pods-service/pods/shared/pods"
 )
@@ -9,12 +12,14 @@ import (
 // holding is a backlog that keeps within the memory of its reader: when there
 // is none left, the oldest chunks have to go.
 type holding struct {
-	backlog *backlog
-	memory  chan struct{}
-	tokens  int // taken from memory
 	// makeRoom takes the oldest chunks off the backlog.
 	makeRoom func(b *backlog, count int) error
-	failed   error // of makeRoom
+	memory   chan struct{}
+
+	mu      sync.Mutex // held while saving, too: reading waits then
+	backlog *backlog
+	tokens  int   // taken from memory
+	failed  error // the first of makeRoom; nothing is saved after it
 }
 
 func (r *Reader) hold(b *backlog, makeRoom func(b *backlog, count int) error) *holding {
@@ -34,12 +39,58 @@ func (h *holding) fill(source io.Reader, from pods.LogCursor) error {
 		if skip.isOld(next) {
 			continue
 		}
-		h.backlog.add(next)
-		if err := h.keepWithinMemory(); err != nil {
-			h.failed = err
+		if err := h.add(next); err != nil {
 			return err
 		}
 	}
+}
+
+func (h *holding) add(p piece) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.failed == nil {
+		h.backlog.add(p)
+		h.failed = h.keepWithinMemory()
+	}
+	return h.failed
+}
+
+// saveEvery takes all whole lines off the backlog at every interval, until the
+// function it returns is called. A failure cancels the reading.
+func (h *holding) saveEvery(interval time.Duration, cancel context.CancelFunc) (stop func()) {
+	if interval == 0 {
+		return func() {}
+	}
+	ticker, quit := time.NewTicker(interval), make(chan struct{})
+	var saving sync.WaitGroup
+	saving.Go(func() {
+		for {
+			select {
+			case <-ticker.C:
+				if h.saveWhole() != nil {
+					cancel()
+					return
+				}
+			case <-quit:
+				return
+			}
+		}
+	})
+	return func() {
+		ticker.Stop()
+		close(quit)
+		saving.Wait()
+	}
+}
+
+func (h *holding) saveWhole() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.failed == nil {
+		h.failed = h.makeRoom(h.backlog, h.backlog.splitWhole())
+		h.releaseTo(max(len(h.backlog.chunks)-1, 0))
+	}
+	return h.failed
 }
 
 func (h *holding) keepWithinMemory() error {

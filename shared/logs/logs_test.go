@@ -168,7 +168,7 @@ func TestReadKeepsCharactersWhole(t *testing.T) {
 func TestReadKeepsTheNewestInChunks(t *testing.T) {
 	t.Parallel()
 
-	const lines = 400_000 // of 64 bytes of text: 24 MiB
+	const lines = 250_000 // of 64 bytes of text: 15 MiB
 	log, kept := &source{body: &generator{lines: lines, line: func(i int) string { return fmt.Sprintf("%063d", i) }}}, &store{}
 	if _, err := logs.NewReader(log).Read(t.Context(), request(pods.LogCursor{}), kept.save); err != nil {
 		t.Fatalf("Read: %v", err)
@@ -222,6 +222,58 @@ func TestReadEndsInTime(t *testing.T) {
 		}
 		if kept.text.String() != "a\n" || !log.asked.Follow {
 			t.Errorf("saved %q, followed %t, want the whole line", kept.text.String(), log.asked.Follow)
+		}
+	})
+}
+
+// While a log is followed, whole lines are saved at every interval; a line that
+// is still being written is not cut by that.
+func TestReadSavesWhileItFollows(t *testing.T) {
+	t.Parallel()
+
+	synctest.Test(t, func(t *testing.T) {
+		feed, writer := io.Pipe()
+		kept := &store{}
+		follow := request(pods.LogCursor{})
+		follow.Follow, follow.SaveEvery = true, 5*time.Second
+		ends := make(chan error, 1)
+		go func() {
+			_, err := logs.NewReader(&source{body: feed}).Read(t.Context(), follow, kept.save)
+			ends <- err
+		}()
+		long := strings.Repeat("x", 100_000)
+		steps := []struct{ written, want string }{
+			{stamped(1, "a") + stamped(2, "half "+long)[:80_000], "a\n"},
+			{"", "a\n"},
+			{stamped(2, "half "+long)[80_000:], "a\nhalf " + long + "\n"},
+			{stamped(3, "b"), "a\nhalf " + long + "\nb\n"},
+		}
+		for i, step := range steps {
+			_, _ = io.WriteString(writer, step.written)
+			time.Sleep(6 * time.Second)
+			synctest.Wait()
+			if kept.text.String() != step.want {
+				t.Errorf("step %d: saved %d bytes, want %d", i, kept.text.Len(), len(step.want))
+			}
+		}
+		_ = writer.Close()
+		if err := <-ends; err != nil || !kept.cursor.Equal(pods.LogCursor{Last: at(3), Seen: 1}) {
+			t.Errorf("Read: %v, cursor %v, want the last line's", err, kept.cursor)
+		}
+	})
+}
+
+func TestReadStopsWhenItCannotSave(t *testing.T) {
+	t.Parallel()
+
+	synctest.Test(t, func(t *testing.T) {
+		log := &source{body: io.MultiReader(strings.NewReader(stamped(1, "a")), iotest.ErrReader(errWait))}
+		follow := request(pods.LogCursor{})
+		follow.Follow, follow.SaveEvery = true, 5*time.Second
+		start := time.Now()
+		_, err := logs.NewReader(log).Read(t.Context(), follow, (&store{err: pods.Conflict("moved")}).save)
+		if pods.KindOf(err) != pods.KindConflict || time.Since(start) != 5*time.Second {
+			t.Errorf("Read: %v after %s, want the conflict at the first save", err, time.Since(start))
 		}
 	})
 }

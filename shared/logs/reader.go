@@ -34,6 +34,9 @@ type Request struct {
 	Follow bool           // wait for more until the container ends
 	// For is how long reading may take. What was read by then is saved.
 	For time.Duration
+	// SaveEvery is how long lines wait to be saved while more is read; 0 means
+	// to the end.
+	SaveEvery time.Duration
 }
 
 // Save stores one chunk of a log, which lies between two places.
@@ -58,7 +61,9 @@ func (r *Reader) Read(ctx context.Context, request Request, save Save) (ended bo
 		return saveOldest(ctx, b, count, save)
 	})
 	defer held.release()
+	stopSaving := held.saveEvery(request.SaveEvery, cancel)
 	readErr := held.fill(stream, request.From)
+	stopSaving()
 	if held.failed != nil {
 		return false, held.failed
 	}

@@ -39,14 +39,11 @@ func (h *Handler) follow(ctx context.Context, data events.PodData) error {
 	defer leave()
 	start := time.Now()
 	for left := followFor; left > 0; left = followFor - time.Since(start) {
-		round := time.Now()
-		ended, err := h.read(ctx, data, logs.Request{Follow: true, For: min(roundFor, left)})
+		ended, err := h.read(ctx, data, logs.Request{Follow: true, For: left, SaveEvery: saveEvery})
 		if ended || err != nil {
 			return err
 		}
-		if time.Since(round) < roundFor {
-			pause(ctx, reopenAfter)
-		}
+		pause(ctx, min(reopenAfter, followFor-time.Since(start))) // it ended, or the line to it did: look again
 	}
 	return nil
 }
@@ -55,7 +52,11 @@ func (h *Handler) follow(ctx context.Context, data events.PodData) error {
 func (h *Handler) read(ctx context.Context, data events.PodData, request logs.Request) (ended bool, err error) {
 	ref := data.Ref()
 	request.Ref, request.Name = ref, data.K8sName
-	for range maxConflicts {
+	attempts := maxConflicts
+	if request.Follow {
+		attempts = 1 // the follower comes back by itself, with the time it has left
+	}
+	for range attempts {
 		if request.From, err = h.cursor(ctx, ref); err != nil {
 			return false, err
 		}

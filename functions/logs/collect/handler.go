@@ -36,12 +36,13 @@ type Reader interface {
 
 const (
 	// collectFor bounds the reading of what has gathered since the last time.
-	collectFor = 20 * time.Second
+	// The kubelet sends each line by itself, some ten thousand a second.
+	collectFor = 45 * time.Second
 	// followFor bounds the wait for a container's last line: its grace period
 	// of up to 30 s and some. A delivery may take 60 s.
 	followFor = 45 * time.Second
-	// roundFor is how long lines of a log that is followed wait to be stored.
-	roundFor = 5 * time.Second
+	// saveEvery is how long lines of a log that is followed wait to be stored.
+	saveEvery = 5 * time.Second
 	// reopenAfter keeps a log that ends at once from being opened in a loop.
 	reopenAfter = 500 * time.Millisecond
 	// storeTimeout bounds one call to the store.
