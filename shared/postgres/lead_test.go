@@ -6,13 +6,16 @@ import (
 	"testing"
 
 	"github.com/pods-service/pods/shared/podstest"
+	"github.com/pods-service/pods/shared/postgres"
 )
 
 func TestTryLead(t *testing.T) {
 	t.Parallel()
 
-	store := podstest.Store(t)
-	lead := func(ctx context.Context, name string, fn func(context.Context) error) bool {
+	url := podstest.DatabaseURL(t)
+	options := postgres.Options{Now: podstest.NewClock().Now}
+	store, other := postgres.New(podstest.Open(t, url), options), postgres.New(podstest.Open(t, url), options)
+	lead := func(ctx context.Context, store *postgres.Store, name string, fn func(context.Context) error) bool {
 		t.Helper()
 		led, err := store.TryLead(ctx, name, fn)
 		if err != nil {
@@ -22,12 +25,12 @@ func TestTryLead(t *testing.T) {
 	}
 	nothing := func(context.Context) error { return nil }
 	ran := false
-	led := lead(t.Context(), "health", func(ctx context.Context) error {
+	led := lead(t.Context(), store, "health", func(ctx context.Context) error {
 		ran = true
-		if lead(ctx, "health", nothing) {
+		if lead(ctx, store, "health", nothing) || lead(ctx, other, "health", nothing) {
 			t.Error("two lead at once")
 		}
-		if !lead(ctx, "another", nothing) {
+		if !lead(ctx, other, "another", nothing) {
 			t.Error("one name keeps others from leading under another")
 		}
 		return nil
@@ -35,7 +38,7 @@ func TestTryLead(t *testing.T) {
 	if !led || !ran {
 		t.Errorf("led %v, ran %v; want both", led, ran)
 	}
-	if !lead(t.Context(), "health", nothing) {
+	if !lead(t.Context(), other, "health", nothing) {
 		t.Error("nobody leads after the first has ended")
 	}
 }
@@ -43,7 +46,9 @@ func TestTryLead(t *testing.T) {
 func TestTryLeadGivesWay(t *testing.T) {
 	t.Parallel()
 
-	store := podstest.Store(t)
+	url := podstest.DatabaseURL(t)
+	options := postgres.Options{Now: podstest.NewClock().Now}
+	store, other := postgres.New(podstest.Open(t, url), options), postgres.New(podstest.Open(t, url), options)
 	broken := errors.New("broken")
 	ctx, cancel := context.WithCancel(t.Context())
 	led, err := store.TryLead(ctx, "health", func(context.Context) error { cancel(); return broken })
@@ -54,7 +59,7 @@ func TestTryLeadGivesWay(t *testing.T) {
 		defer func() { _ = recover() }()
 		_, _ = store.TryLead(t.Context(), "health", func(context.Context) error { panic("broken") })
 	}()
-	led, err = store.TryLead(t.Context(), "health", func(context.Context) error { return nil })
+	led, err = other.TryLead(t.Context(), "health", func(context.Context) error { return nil })
 	if !led || err != nil {
 		t.Errorf("after a cancelled and a panicking leader: %v, %v; want to lead", led, err)
 	}

@@ -58,7 +58,7 @@ func TestMigrateAtOnce(t *testing.T) {
 
 	url := podstest.EmptyDatabaseURL(t)
 	migrate := func() error { return postgres.Migrate(t.Context(), podstest.Open(t, url)) }
-	for _, err := range atOnce(migrate, migrate, migrate) {
+	for _, err := range atOnce(migrate, migrate, migrate, migrate, migrate, migrate) {
 		wantKind(t, "Migrate", err, "")
 	}
 	store := postgres.New(podstest.Open(t, url), postgres.Options{Now: podstest.NewClock().Now})
