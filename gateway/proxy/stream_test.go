@@ -18,13 +18,16 @@ func TestEventStream(t *testing.T) {
 	t.Parallel()
 
 	s := newSite(t)
-	next := make(chan string)
+	next := map[string]chan string{}
+	for name := range s.ways() {
+		next["/"+name] = make(chan string)
+	}
 	host := s.pod("db", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		_ = http.NewResponseController(w).Flush() // the header alone
 		for {
 			select {
-			case text := <-next:
+			case text := <-next[r.URL.Path]:
 				_, _ = fmt.Fprintf(w, "data: %s\n\n", text)
 				_ = http.NewResponseController(w).Flush()
 			case <-r.Context().Done():
@@ -32,14 +35,14 @@ func TestEventStream(t *testing.T) {
 			}
 		}
 	})
-	for name, w := range s.ways() { // one after the other: they share next
-		response, err := w.client.Do(newRequest(t, http.MethodGet, w.scheme+"://"+host, nil))
+	for name, w := range s.ways() {
+		response, err := w.client.Do(newRequest(t, http.MethodGet, w.scheme+"://"+host+"/"+name, nil))
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 		lines := bufio.NewReader(response.Body)
 		for _, text := range []string{"one", "two", "three"} {
-			next <- text
+			next["/"+name] <- text
 			line, err := lines.ReadString('\n')
 			if err != nil || line != "data: "+text+"\n" {
 				t.Fatalf("%s: got %q, %v", name, line, err)
@@ -174,20 +177,22 @@ func TestLargeBodies(t *testing.T) {
 func TestUploadIsNotHeldBack(t *testing.T) {
 	t.Parallel()
 
+	const part = 256 << 10 // more than what clients hold back themselves
 	s := newSite(t)
-	got := make(chan string)
+	got := make(chan int, 10)
 	host := s.pod("db", func(_ http.ResponseWriter, r *http.Request) {
-		part := make([]byte, 5)
 		for range 2 {
-			_, _ = io.ReadFull(r.Body, part)
-			got <- string(part)
+			n, _ := io.CopyN(io.Discard, r.Body, part/2)
+			got <- int(n)
 		}
+		n, _ := io.Copy(io.Discard, r.Body)
+		got <- int(n)
 	})
 	for name, w := range s.ways() {
 		body, visitor := io.Pipe()
 		done := make(chan error, 1)
 		r := newRequest(t, http.MethodPost, w.scheme+"://"+host, body)
-		r.ContentLength = 10
+		r.ContentLength = 2 * part
 		go func() {
 			response, err := w.client.Do(r)
 			if err == nil {
@@ -195,13 +200,15 @@ func TestUploadIsNotHeldBack(t *testing.T) {
 			}
 			done <- err
 		}()
-		for _, part := range []string{"first", "later"} {
-			_, _ = io.WriteString(visitor, part)
-			if part != receive(t, got, name+": "+part) {
-				t.Errorf("%s: the parts came in another order", name)
-			}
+		_, _ = visitor.Write(make([]byte, part))
+		if n := receive(t, got, name+": the first part"); n != part/2 {
+			t.Errorf("%s: the pod read %d bytes", name, n)
 		}
+		_, _ = visitor.Write(make([]byte, part))
 		_ = visitor.Close()
+		if n := receive(t, got, name+": more") + receive(t, got, name+": the rest"); n != part+part/2 {
+			t.Errorf("%s: the pod read %d bytes of the rest", name, n)
+		}
 		if err := receive(t, done, "the answer"); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -19,6 +19,7 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return
 	}
+	defer func() { _ = socket.CloseNow() }()
 	socket.SetReadLimit(-1)
 	for {
 		kind, message, err := socket.Read(r.Context())
@@ -117,6 +118,50 @@ func TestPodEndsUpgrade(t *testing.T) {
 	if _, _, err := s.ways()["http1"].dial(t, host).Read(t.Context()); err == nil {
 		t.Error("a read after the pod left succeeded")
 	}
+}
+
+// TestUpgradeEndsWithOneSide: neither a pod nor a visitor can hold a connection
+// that the other has left.
+func TestUpgradeEndsWithOneSide(t *testing.T) {
+	t.Parallel()
+
+	const agree = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+	s := newSite(t)
+	release := make(chan struct{})
+	s.pod("db", func(w http.ResponseWriter, r *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		defer func() { _ = conn.Close() }()
+		_, _ = io.WriteString(conn, agree)
+		if r.URL.Path == "/stay" {
+			<-release // whatever the visitor does
+		}
+	})
+	open := func(path string) net.Conn {
+		t.Helper()
+		conn, err := net.Dial("tcp", s.plain)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		_, _ = io.WriteString(conn, "GET "+path+" HTTP/1.1\r\nHost: db.pods.localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+		if _, err := io.ReadFull(conn, make([]byte, len(agree))); err != nil {
+			t.Fatal(err)
+		}
+		return conn
+	}
+
+	_ = open("/stay").Close()
+	s.waitForLog(t, "path=/stay")
+	close(release)
+
+	left := open("/leave")
+	if n, err := left.Read(make([]byte, 1)); err != io.EOF { //nolint:errorlint // a connection returns it as it is
+		t.Errorf("read %d bytes, %v, want the end", n, err)
+	}
+	s.waitForLog(t, "path=/leave") // and the visitor has not closed
 }
 
 // TestEarlyUpgradeData: bytes that a client sends right behind its request,

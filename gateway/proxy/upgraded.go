@@ -1,9 +1,11 @@
 package proxy
 
 import (
+	"errors"
 	"io"
 	"net"
 	"sync"
+	"time"
 )
 
 const (
@@ -11,6 +13,10 @@ const (
 	// idleBufferSize is what each direction of an upgraded connection holds
 	// while it waits: thousands of them are open at once and say little.
 	idleBufferSize = 1 << 10
+
+	// lingerTimeout is how long a client may keep an upgraded connection that
+	// the pod has ended.
+	lingerTimeout = 2 * time.Second
 )
 
 // bufferPool implements httputil.BufferPool without an allocation per use.
@@ -38,22 +44,32 @@ type upgraded struct {
 // ReadFrom copies what the pod sends to the client.
 func (u *upgraded) ReadFrom(pod io.Reader) (int64, error) { return copySparingly(u.Conn, pod) }
 
-// WriteTo copies what the client sends to the pod.
+// errVisitorLeft ends an upgraded connection.
+var errVisitorLeft = errors.New("the visitor has left")
+
+// WriteTo copies what the client sends to the pod. It always ends with an
+// error, which ends the other direction too: a WebSocket is not used by halves,
+// and a pod that goes on regardless must not keep the connection.
 func (u *upgraded) WriteTo(pod io.Writer) (int64, error) {
 	early, err := pod.Write(u.early)
 	if err != nil {
 		return int64(early), err
 	}
 	n, err := copySparingly(pod, u.Conn)
+	if err == nil {
+		err = errVisitorLeft
+	}
 	return n + int64(early), err
 }
 
-// CloseWrite tells the client that the pod has said everything.
+// CloseWrite tells the client that the pod has said everything, and gives it a
+// moment to hang up: closing at once could cost it the last words.
 func (u *upgraded) CloseWrite() error {
-	if half, ok := u.Conn.(interface{ CloseWrite() error }); ok {
-		return half.CloseWrite()
+	half, ok := u.Conn.(interface{ CloseWrite() error })
+	if !ok {
+		return u.Conn.Close()
 	}
-	return u.Close()
+	return errors.Join(half.CloseWrite(), u.Conn.SetReadDeadline(time.Now().Add(lingerTimeout)))
 }
 
 // copySparingly copies until from ends, as io.Copy does.
