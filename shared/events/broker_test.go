@@ -322,3 +322,23 @@ func TestBrokerPoisonedEventHarmsNoOther(t *testing.T) {
 		t.Errorf("dead letters %v, want pod500 after 9 attempts", dead.kept)
 	}
 }
+
+// BenchmarkBrokerSend measures what one delivery costs on top of the handler.
+func BenchmarkBrokerSend(b *testing.B) {
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		event, err := events.Read(w, r)
+		events.Acknowledge(w, r, silent, event, err)
+	})
+	broker, err := events.NewBroker([]events.Trigger{trigger("spawner", events.Delivery{})},
+		map[string]http.Handler{"spawner": handler}, &letters{}, events.BrokerOptions{Logger: silent})
+	if err != nil {
+		b.Fatal(err)
+	}
+	event := events.NewPod(events.TypePodRequested, pods.ActorAPI, podData("db"), noon)
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := broker.Send(b.Context(), event); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
