@@ -5,6 +5,7 @@ go 1.26.0
 replace github.com/pods-service/pods/shared => ../shared
 
 require (
+	github.com/coder/websocket v1.8.15
 	github.com/google/go-cmp v0.7.0
 	github.com/hashicorp/golang-lru/v2 v2.0.7
 	github.com/pods-service/pods/shared v0.0.0-00010101000000-000000000000

@@ -16,6 +16,8 @@ type visitorBody struct {
 	// broken is set when the visitor stopped in the middle, or sent something
 	// that is not a body.
 	broken atomic.Bool
+	// ended is set when the whole body has been read.
+	ended atomic.Bool
 }
 
 // Read is called by the transport's own goroutine, which writes the trailers
@@ -28,6 +30,7 @@ func (b *visitorBody) Read(buffer []byte) (int, error) {
 		for name := range b.trailers {
 			b.trailers[name] = b.request.Trailer[name]
 		}
+		b.ended.Store(true)
 	default:
 		b.broken.Store(true)
 	}

@@ -32,25 +32,25 @@ func newPatientDialer(timeout, patience time.Duration) *patientDialer {
 }
 
 // Dial connects to address and returns the refusal when patience is at its
-// end.
+// end. ctx bounds each attempt, patience only the time between.
 func (d *patientDialer) Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	conn, err := d.dial(ctx, network, address)
 	if !isRefused(err) {
 		return conn, err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, d.patience, err)
+	waiting, cancel := context.WithTimeoutCause(ctx, d.patience, err)
 	defer cancel()
 	for {
 		done, leads := d.join(address)
 		if leads {
-			conn, err = d.try(ctx, network, address)
+			conn, err = d.try(ctx, waiting, network, address)
 			d.leave(address, done)
 			return conn, err
 		}
 		select {
 		case <-done:
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
+		case <-waiting.Done():
+			return nil, context.Cause(waiting)
 		}
 		if conn, err = d.dial(ctx, network, address); !isRefused(err) {
 			return conn, err
@@ -58,14 +58,14 @@ func (d *patientDialer) Dial(ctx context.Context, network, address string) (net.
 	}
 }
 
-// try dials again and again until ctx ends.
-func (d *patientDialer) try(ctx context.Context, network, address string) (net.Conn, error) {
+// try dials again and again until waiting ends.
+func (d *patientDialer) try(ctx, waiting context.Context, network, address string) (net.Conn, error) {
 	ticker := time.NewTicker(dialStep)
 	defer ticker.Stop()
 	for {
 		select {
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
+		case <-waiting.Done():
+			return nil, context.Cause(waiting)
 		case <-ticker.C:
 		}
 		if conn, err := d.dial(ctx, network, address); !isRefused(err) {

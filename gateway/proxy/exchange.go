@@ -27,6 +27,7 @@ type exchange struct {
 	// upgrades counts connections that were taken over and not given back.
 	upgrades prometheus.Gauge
 	body     *visitorBody // nil when the request has none
+	bothWays bool         // the body may be read while the answer is written
 }
 
 type exchangeKey struct{}
@@ -64,4 +65,31 @@ func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	x.upgrades.Inc()
 	early, _ := buffered.Peek(buffered.Reader.Buffered())
 	return &upgraded{Conn: conn, early: early}, buffered, nil
+}
+
+// openBothWays lets the pod's answer begin while the visitor still sends.
+// HTTP/2 is made that way; an HTTP/1 server would swallow the rest of the body
+// as soon as the answer begins.
+func (x *exchange) openBothWays(r *http.Request) {
+	if x.body != nil && r.ProtoMajor == 1 {
+		x.bothWays = http.NewResponseController(x.ResponseWriter).EnableFullDuplex() == nil
+	}
+}
+
+// settle comes to the end of a body that nobody has read to its end. The
+// server itself would do so only when it no longer expects the body to end,
+// and then break the connection under the next request. What there is of an
+// answer is sent before: the visitor may be waiting for it with the rest.
+//
+// A body without a proper end takes the connection with it: what follows it
+// must not be read as the next request.
+func (x *exchange) settle() {
+	if !x.bothWays || x.status == http.StatusSwitchingProtocols || x.body.ended.Load() {
+		return
+	}
+	_ = http.NewResponseController(x.ResponseWriter).Flush() // fails only when the visitor is gone
+	err := x.body.ReadCloser.Close()                         // reads a bounded rest
+	if err != nil || x.body.broken.Load() {
+		panic(http.ErrAbortHandler)
+	}
 }

@@ -104,11 +104,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.ContentLength != 0 {
 		x.body = &visitorBody{ReadCloser: r.Body, request: r}
 		in.Body = x.body
-		// Otherwise the server swallows what is left of the body as soon as the
-		// pod begins to answer. Only HTTP/1 needs this, and only there it works.
-		_ = http.NewResponseController(w).EnableFullDuplex()
 	}
+	x.openBothWays(r)
 	h.proxy.ServeHTTP(x, in)
+	x.settle()
 }
 
 // resolve finds the route of r and keeps it in x. If there is none that serves

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/pods-service/pods/shared/pods"
 )
 
 // TestEventStream: each event arrives before the next is sent.
@@ -240,6 +242,26 @@ func TestEarlyAnswer(t *testing.T) {
 	})
 }
 
+// TestUnreadBody: an answer to a body that nobody has read leaves a connection
+// that the next request can use.
+func TestUnreadBody(t *testing.T) {
+	t.Parallel()
+
+	s := newSite(t)
+	host := s.pod("db", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
+	s.put("off", pods.StatusAvailable, freePort(t))
+	s.each(t, func(t *testing.T, w way) {
+		for range 50 {
+			for url, want := range map[string]int{host: http.StatusForbidden, "off.pods.localhost": http.StatusServiceUnavailable} {
+				r := newRequest(t, http.MethodPost, w.scheme+"://"+url, strings.NewReader("body"))
+				if response, _ := w.do(t, r); response.StatusCode != want { // POST is not sent again by itself
+					t.Fatalf("answer %d, want %d", response.StatusCode, want)
+				}
+			}
+		}
+	})
+}
+
 // TestExpectContinue: the visitor is asked for the body by the pod, not by the
 // gateway.
 func TestExpectContinue(t *testing.T) {
@@ -316,16 +338,46 @@ func TestVisitorLeaves(t *testing.T) {
 	}
 }
 
-// TestBrokenUpload: a visitor who stops in the middle of a body is not the
-// pod's failure.
+// TestBrokenUpload: a visitor who sends half a body is not the pod's failure,
+// and what comes behind it is not taken for a request.
 func TestBrokenUpload(t *testing.T) {
 	t.Parallel()
 
 	s := newSite(t)
-	s.pod("db", func(_ http.ResponseWriter, r *http.Request) { _, _ = io.ReadAll(r.Body) })
-	response, _ := s.raw(t, "POST / HTTP/1.1\nHost: db.pods.localhost\nTransfer-Encoding: chunked\n\n4\nbody\nnot a chunk\n")
-	if response.StatusCode != http.StatusBadRequest {
-		t.Errorf("answer %d, want 400", response.StatusCode)
+	reached := make(chan string, 10)
+	s.pod("db", func(_ http.ResponseWriter, r *http.Request) {
+		reached <- r.Method
+		_, _ = io.ReadAll(r.Body)
+	})
+	s.put("off", pods.StatusAvailable, freePort(t))
+	for host, want := range map[string]int{"db": http.StatusBadRequest, "off": http.StatusServiceUnavailable} {
+		conn, err := net.Dial("tcp", s.plain)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.SetDeadline(time.Now().Add(patience))
+		_, _ = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: "+host+".pods.localhost\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\nnot a chunk\r\n"+
+			"GET /smuggled HTTP/1.1\r\nHost: db.pods.localhost\r\n\r\n")
+		answers := bufio.NewReader(conn)
+		response, err := http.ReadResponse(answers, nil)
+		if err != nil {
+			t.Fatalf("%s: %v", host, err)
+		}
+		_, _ = io.Copy(io.Discard, response.Body)
+		_ = response.Body.Close()
+		if response.StatusCode != want {
+			t.Errorf("%s: answer %d, want %d", host, response.StatusCode, want)
+		}
+		if second, err := http.ReadResponse(answers, nil); err == nil {
+			t.Errorf("%s: a second answer, %d", host, second.StatusCode)
+			_ = second.Body.Close()
+		}
+		_ = conn.Close()
+	}
+	for range len(reached) {
+		if method := <-reached; method != http.MethodPost {
+			t.Error("what followed the body reached the pod")
+		}
 	}
 }
 
