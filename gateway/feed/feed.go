@@ -6,7 +6,6 @@ package feed
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -37,13 +36,13 @@ const (
 	maxPending = 1000
 )
 
-// Source is where the pods are read, each merged with its template. A pod that
-// cannot be merged is left as it is stored: it must not keep the others from
-// being read.
+// Source is where the pods are read, each merged with its template.
 type Source interface {
-	// Pods returns every pod of every tenant.
+	// Pods returns every pod of every tenant. An *UnmergedError beside them
+	// holds those that could be read but not merged.
 	Pods(ctx context.Context) ([]pods.Pod, error)
-	// Pod returns one pod, or an error of KindNotFound when there is none.
+	// Pod returns one pod, or an error of KindNotFound when there is none, or
+	// an *UnmergedError with that one pod.
 	Pod(ctx context.Context, tenantID, podID string) (pods.Pod, error)
 }
 
@@ -82,19 +81,6 @@ type Feed struct {
 }
 
 type podKey struct{ tenantID, podID string }
-
-// answer is what the source said of one pod.
-type answer struct {
-	pod  pods.Pod
-	gone bool
-}
-
-func (a answer) applyTo(table *routes.Table, key podKey) *routes.Table {
-	if a.gone {
-		return table.Without(key.tenantID, key.podID)
-	}
-	return table.With(a.pod)
-}
 
 // New returns a Feed without a table: Run fills it.
 func New(options Options) *Feed {
@@ -210,12 +196,4 @@ func (f *Feed) report(problems []routes.Problem) {
 				slog.String("key", problem.Key), slog.String("reason", problem.Reason))
 		}
 	}
-}
-
-// check says why what the source returned cannot be what was asked for.
-func check(pod pods.Pod, key podKey) error {
-	if pod.TenantID != key.tenantID || pod.ID != key.podID {
-		return fmt.Errorf("source answered with pod %s/%s", pod.TenantID, pod.ID)
-	}
-	return nil
 }

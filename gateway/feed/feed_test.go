@@ -33,7 +33,11 @@ type source struct {
 	// given, without mu held.
 	hold     func(podID string)
 	holdFull func()
+	// unmergeable are ids of pods whose template cannot be had.
+	unmergeable map[string]bool
 }
+
+var errTemplate = errors.New("template not found")
 
 func newSource(all ...pods.Pod) *source {
 	s := &source{pods: map[string]pods.Pod{}}
@@ -71,10 +75,18 @@ func (s *source) Pods(ctx context.Context) ([]pods.Pod, error) {
 	s.mu.Lock()
 	s.fullReads++
 	var all []pods.Pod
+	err, hold := s.err, s.holdFull
+	unmerged := &feed.UnmergedError{}
 	for _, pod := range s.pods {
+		if s.unmergeable[pod.ID] {
+			unmerged.Pods = append(unmerged.Pods, feed.Unmerged{Pod: pod, Err: errTemplate})
+			continue
+		}
 		all = append(all, pod)
 	}
-	err, hold := s.err, s.holdFull
+	if err == nil && len(unmerged.Pods) > 0 {
+		err = fmt.Errorf("read pods: %w", unmerged)
+	}
 	s.mu.Unlock()
 	if hold != nil {
 		hold()
@@ -89,6 +101,10 @@ func (s *source) Pod(ctx context.Context, tenantID, podID string) (pods.Pod, err
 	s.maxBusy = max(s.maxBusy, s.busy)
 	pod, found := s.pods[tenantID+"/"+podID]
 	err, hold := s.err, s.hold
+	if err == nil && found && s.unmergeable[podID] {
+		err = &feed.UnmergedError{Pods: []feed.Unmerged{{Pod: pod, Err: errTemplate}}}
+		pod = pods.Pod{}
+	}
 	s.mu.Unlock()
 	if hold != nil {
 		hold(podID)
@@ -440,6 +456,56 @@ func TestAnswerForAnotherPodIsIgnored(t *testing.T) {
 			t.Error("the route of another pod was taken")
 		}
 	})
+}
+
+// TestUnmergedPod: a pod whose template cannot be had keeps the networking it
+// had, with who may visit it, but not a status or an address of the past. One
+// that had none stays closed.
+func TestUnmergedPod(t *testing.T) {
+	t.Parallel()
+
+	closed := newPod("db", pods.StatusAvailable)
+	entry := closed.Networking["default"]
+	entry.TapisAuth = true // as the template has it
+	closed.Networking = map[string]pods.Networking{"default": entry}
+	for name, announce := range map[string]func(f *feed.Feed){
+		"Single": func(f *feed.Feed) { f.Changed("dev", "db"); f.Changed("dev", "new") },
+		"Full":   func(f *feed.Feed) { f.Connected() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			s := newSource(closed, newPod("other", pods.StatusCreating))
+			run(t, s, func(t *testing.T, f *feed.Feed) {
+				s.change(func() { s.unmergeable = map[string]bool{"db": true, "new": true} })
+				open := newPod("db", pods.StatusAvailable) // as the pod alone is stored
+				open.Address = "10.9.9.9"
+				s.set(open)
+				s.set(newPod("new", pods.StatusAvailable))
+				s.set(newPod("other", pods.StatusAvailable))
+				announce(f)
+				f.Changed("dev", "other")
+				synctest.Wait()
+				route, found := f.Table().Lookup("db.pods.localhost")
+				if !found || !route.Networking.TapisAuth || route.Target != "10.9.9.9:5000" {
+					t.Errorf("unmerged pod: found %t, %+v", found, route)
+				}
+				wantState(t, f, "new", "none")
+				wantState(t, f, "other", routes.StateServing)
+
+				open.Status = pods.StatusStopped
+				s.set(open)
+				announce(f)
+				synctest.Wait()
+				wantState(t, f, "db", routes.StateStopped)
+
+				s.change(func() { s.unmergeable = nil })
+				announce(f)
+				synctest.Wait()
+				wantState(t, f, "new", routes.StateServing)
+			})
+		})
+	}
 }
 
 // TestBadPodIsReportedOnce: what cannot be routed is said once, not at every

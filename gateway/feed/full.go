@@ -59,6 +59,7 @@ func (f *Feed) load(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, fullReadTimeout)
 	defer cancel()
 	all, err := f.source.Pods(ctx)
+	unmerged, err := splitUnmerged(err)
 	f.metrics.read(kindFull, err)
 
 	var table *routes.Table
@@ -72,18 +73,24 @@ func (f *Feed) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	problems := make([]routes.Problem, len(unmerged))
+	for i, u := range unmerged {
+		problems[i] = u.problem()
+		table = table.With(u.withRoutesOf(f.table.Load()))
+	}
 	for key, answer := range during {
 		table = answer.applyTo(table, key)
 	}
-	f.adopt(table)
+	f.adopt(table, problems)
 	f.loadedAt.Store(&began)
 	return nil
 }
 
 // adopt makes table the current one unless it says the same: then the old one
-// stays and the new one is garbage. Called with mu held.
-func (f *Feed) adopt(table *routes.Table) {
-	problems := table.Problems()
+// stays and the new one is garbage. problems are those that the table does not
+// know of. Called with mu held.
+func (f *Feed) adopt(table *routes.Table, problems []routes.Problem) {
+	problems = append(problems, table.Problems()...)
 	current := make(map[routes.Problem]bool, len(problems))
 	for _, problem := range problems {
 		current[problem] = f.reported[problem]

@@ -5,7 +5,7 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/pods-service/pods/shared/pods"
+	"github.com/pods-service/pods/shared/routes"
 )
 
 // readChanged reads pods that are said to have changed, until ctx ends.
@@ -67,23 +67,21 @@ func (f *Feed) ask(ctx context.Context, key podKey) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	pod, err := f.source.Pod(ctx, key.tenantID, key.podID)
-	if pods.KindOf(err) == pods.KindNotFound {
-		f.metrics.read(kindSingle, nil)
-		return answer{gone: true}, nil
-	}
-	if err == nil {
-		err = check(pod, key)
-	}
+	a, err := newAnswer(pod, err, key)
 	f.metrics.read(kindSingle, err)
-	return answer{pod: pod}, err
+	return a, err
 }
 
 // apply must be called with mu held.
 func (f *Feed) apply(key podKey, a answer) {
+	table := f.table.Load()
+	if a.unmerged != nil {
+		f.report([]routes.Problem{a.unmerged.problem()})
+		a = a.settled(table)
+	}
 	if f.during != nil {
 		f.during[key] = a
 	}
-	table := f.table.Load()
 	if table == nil {
 		return // the first full read is still to come
 	}

@@ -58,6 +58,18 @@ func (t *Table) Lookup(host string) (*Route, bool) {
 	return claims[0].route, true
 }
 
+// Networking returns the entries of a pod that have routes, by key. It is empty
+// for a pod that is not in the table. The values must not be changed.
+func (t *Table) Networking(tenantID, podID string) map[string]pods.Networking {
+	networking := map[string]pods.Networking{}
+	if e := t.pods.get(podKey{tenantID, podID}); e != nil {
+		for _, c := range e.claims {
+			networking[c.route.Key] = c.route.Networking
+		}
+	}
+	return networking
+}
+
 // Len returns the number of hosts that have a route.
 func (t *Table) Len() int { return t.count }
 

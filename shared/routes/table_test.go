@@ -294,6 +294,24 @@ func TestVersionFollowsContent(t *testing.T) {
 	}
 }
 
+func TestNetworking(t *testing.T) {
+	t.Parallel()
+
+	pod := entryWith(newPod("dev", "db"), "bolt", func(n *pods.Networking) { n.Protocol, n.Port = pods.ProtocolTCP, 7687 })
+	want := map[string]pods.Networking{"default": pod.Networking["default"], "bolt": pod.Networking["bolt"]}
+	pod = entryWith(pod, "inside", func(n *pods.Networking) { n.Protocol = pods.ProtocolLocalOnly })
+	table := routes.Build(podList(pod, newPod("dev2", "db"))) // which does not get the host
+	if diff := cmp.Diff(want, table.Networking("dev", "db")); diff != "" {
+		t.Errorf("entries (-want +got):\n%s", diff)
+	}
+	if got := table.Networking("dev2", "db"); len(got) != 1 {
+		t.Errorf("entries of the pod without a host: %v", got)
+	}
+	if got := table.Networking("dev", "none"); len(got) != 0 {
+		t.Errorf("entries of no pod: %v", got)
+	}
+}
+
 // TestRouteSharesNothing: what the caller does to the pod later stays outside.
 func TestRouteSharesNothing(t *testing.T) {
 	t.Parallel()
