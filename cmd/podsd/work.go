@@ -7,6 +7,7 @@ import (
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/pods-service/pods/gateway/feed"
 	"github.com/pods-service/pods/shared/cache"
 	"github.com/pods-service/pods/shared/events"
 	"github.com/pods-service/pods/shared/manifests"
@@ -90,27 +91,41 @@ func (s *service) prepareCluster(ctx context.Context) error {
 }
 
 // routed is where the gateway reads pods: the store's, merged with their
-// templates. One that cannot be merged is taken as it is stored.
+// templates. One that cannot be merged is reported beside the others: without
+// its template nobody knows whom it would let in.
 type routed struct{ *service }
 
 // Pods implements feed.Source.
 func (r routed) Pods(ctx context.Context) ([]pods.Pod, error) {
 	list, err := r.store.Everything(ctx)
-	for i := range list {
-		list[i] = r.merged(ctx, list[i])
+	if err != nil {
+		return nil, err
 	}
-	return list, err
+	merged := make([]pods.Pod, 0, len(list))
+	failed := &feed.UnmergedError{}
+	for _, pod := range list {
+		derived, err := r.deriver.Derive(ctx, pod)
+		if err != nil {
+			failed.Pods = append(failed.Pods, feed.Unmerged{Pod: pod, Err: err})
+			continue
+		}
+		merged = append(merged, derived.Pod)
+	}
+	if len(failed.Pods) > 0 {
+		return merged, failed
+	}
+	return merged, nil
 }
 
 // Pod implements feed.Source.
 func (r routed) Pod(ctx context.Context, tenantID, podID string) (pods.Pod, error) {
 	pod, _, err := r.store.Pod(ctx, tenantID, podID)
-	return r.merged(ctx, pod), err
-}
-
-func (r routed) merged(ctx context.Context, pod pods.Pod) pods.Pod {
-	if derived, err := r.deriver.Derive(ctx, pod); err == nil {
-		return derived.Pod
+	if err != nil {
+		return pods.Pod{}, err
 	}
-	return pod
+	derived, err := r.deriver.Derive(ctx, pod)
+	if err != nil {
+		return pods.Pod{}, &feed.UnmergedError{Pods: []feed.Unmerged{{Pod: pod, Err: err}}}
+	}
+	return derived.Pod, nil
 }
