@@ -33,7 +33,7 @@ func (s *Store) ActionLogs(ctx context.Context, tenantID, podID string) ([]strin
 		return nil, translate(err)
 	}
 	if len(lines) == 0 { // every pod has the line of its creation
-		return nil, notFound(podID)
+		return nil, pods.PodNotFound(podID)
 	}
 	return lines, nil
 }

@@ -48,7 +48,7 @@ func (s *Store) ChangePod(ctx context.Context, tenantID, podID string, by pods.C
 		FROM pods AS p WHERE p.tenant_id = @tenant_id AND p.pod_id = @pod_id FOR NO KEY UPDATE OF p`
 
 	if by.TenantID != tenantID {
-		return pods.Pod{}, notFound(podID)
+		return pods.Pod{}, pods.PodNotFound(podID)
 	}
 	var changed pods.Pod
 	err := s.inTx(ctx, func(t *tx) error {

@@ -94,7 +94,7 @@ func (t *tx) insertCredentials(tenantID, podID string, sealed sealedFields) {
 func (s *Store) Credentials(ctx context.Context, tenantID, podID string) (pods.Credentials, error) {
 	creds, err := s.readCredentials(ctx, s.pool, tenantID, podID)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return pods.Credentials{}, notFound(podID)
+		return pods.Credentials{}, pods.PodNotFound(podID)
 	}
 	return creds, translate(err)
 }

@@ -65,7 +65,7 @@ func (t *tx) openRun(ctx context.Context, ref pods.Ref) error {
 	var current int64
 	err := t.QueryRow(ctx, check, pod).Scan(&current)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return notFound(ref.PodID)
+		return pods.PodNotFound(ref.PodID)
 	}
 	if err != nil {
 		return err

@@ -84,7 +84,7 @@ func (s *Store) Logs(ctx context.Context, tenantID, podID string) (text string, 
 		return "", pods.LogCursor{}, fmt.Errorf("read the logs of pod %s: %w", podID, translate(err))
 	}
 	if tag.RowsAffected() == 0 {
-		return "", pods.LogCursor{}, notFound(podID)
+		return "", pods.LogCursor{}, pods.PodNotFound(podID)
 	}
 	return pods.NewestLog(all.String()), newCursor(last, seen), nil
 }

@@ -133,14 +133,10 @@ func podAndPermissions(ctx context.Context, db queryer, query, tenantID, podID s
 	}
 	row, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[podWithPermissions])
 	if errors.Is(err, pgx.ErrNoRows) {
-		return pods.Pod{}, nil, notFound(podID)
+		return pods.Pod{}, nil, pods.PodNotFound(podID)
 	}
 	if err != nil {
 		return pods.Pod{}, nil, fmt.Errorf("read pod %s: %w", podID, translate(err))
 	}
 	return row.toPod(), row.Permissions, nil
-}
-
-func notFound(podID string) error {
-	return pods.NotFound("Pod with identifier pod_id: '%s' not found", podID)
 }
