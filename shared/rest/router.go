@@ -3,18 +3,13 @@ package rest
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/pods-service/pods/shared/permissions"
 	"github.com/pods-service/pods/shared/pods"
 )
-
-// maxBody bounds the body of a JSON request.
-const maxBody = 1 << 20
 
 // Result is what a handler returns when it has not failed.
 type Result struct {
@@ -26,23 +21,15 @@ type Result struct {
 	Unchanged bool
 }
 
-// Request is a request whose caller is known. A route that is open has the
-// zero Caller.
-type Request struct {
-	*http.Request
-	Caller pods.Caller
-	// Level is what the route asks of its object.
-	Level permissions.Level
-}
-
 // Route is one row of the API's route table. Every route states who may use
-// it: Open to all, or a Level on the object that its path names; the Level
-// None means any caller with a token.
+// it: Open to all, SiteAdmin, or a Level on the object that its path names; the
+// Level None means any caller with a token.
 type Route struct {
-	Pattern string // as http.ServeMux takes it: "GET /pods/{pod_id}"
-	Open    bool
-	Level   permissions.Level
-	Handle  func(context.Context, *Request) (Result, error)
+	Pattern   string // as http.ServeMux takes it: "GET /pods/{pod_id}"
+	Open      bool
+	SiteAdmin bool
+	Level     permissions.Level
+	Handle    func(context.Context, *Request) (Result, error)
 }
 
 // Authenticator finds out who sends a request.
@@ -55,8 +42,10 @@ type Authenticator interface {
 // Config is what a router needs.
 type Config struct {
 	Authenticator Authenticator
-	Logger        *slog.Logger
-	Version       string
+	// Admins may use the routes for site admins; nil means that nobody may.
+	Admins  permissions.Admins
+	Logger  *slog.Logger
+	Version string
 	// Timeout bounds the work on one request.
 	Timeout time.Duration
 	// Observe is called after each request; route is the pattern that matched.
@@ -148,6 +137,11 @@ func (r *Router) handle(ctx context.Context, w http.ResponseWriter, route Route,
 			return Result{}, err
 		}
 	}
+	if route.SiteAdmin {
+		if err := r.config.Admins.Check(req.Caller); err != nil {
+			return Result{}, err
+		}
+	}
 	req.Body = http.MaxBytesReader(w, req.Body, maxBody)
 	return route.Handle(ctx, req)
 }
@@ -182,40 +176,4 @@ func (r *Router) log(req *Request, route Route, status int, elapsed time.Duratio
 		attrs = append(attrs, slog.Any("error", err))
 	}
 	r.config.Logger.LogAttrs(req.Context(), level, "request", attrs...)
-}
-
-// ReadJSON returns the body of a request that must carry JSON.
-//
-// Errors: KindInvalid for another content type, KindTooLarge for a body over
-// 1 MiB.
-func (r *Request) ReadJSON() ([]byte, error) {
-	contentType, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
-	if !strings.EqualFold(strings.TrimSpace(contentType), "application/json") {
-		return nil, invalidBody("the request needs the header Content-Type: application/json")
-	}
-	data, err := io.ReadAll(r.Body)
-	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		return nil, pods.TooLarge("The request body is larger than %d bytes.", maxBody)
-	}
-	if err != nil {
-		return nil, invalidBody("the request body ended too early")
-	}
-	return data, nil
-}
-
-func invalidBody(message string) error {
-	return pods.InvalidFields([]pods.FieldError{{Location: []string{"body"}, Message: message}})
-}
-
-// QueryFlag reads a boolean query parameter that defaults to false.
-//
-// Errors: KindInvalid for any text but true and false.
-func (r *Request) QueryFlag(name string) (bool, error) {
-	switch strings.ToLower(r.URL.Query().Get(name)) {
-	case "", "false", "0", "no":
-		return false, nil
-	case "true", "1", "yes":
-		return true, nil
-	}
-	return false, pods.InvalidFields([]pods.FieldError{{Location: []string{"query", name}, Message: name + " must be true or false"}})
 }

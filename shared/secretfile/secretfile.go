@@ -4,6 +4,7 @@ package secretfile
 
 import (
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"syscall"
@@ -30,20 +31,19 @@ func Read(path string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("look at secret: %w", err)
 	}
-	if info.Mode().Perm()&0o077 != 0 && isOurs(info) {
+	if info.Mode().Perm()&0o077 != 0 && isOurs(info, os.Geteuid()) {
 		return nil, fmt.Errorf("others can read %s (mode %v): chmod 600, or remove it where a new one can be made",
 			path, info.Mode().Perm())
 	}
-	data, err := os.ReadFile(path)
+	data, err := io.ReadAll(file)
 	if err != nil {
 		return nil, fmt.Errorf("read secret: %w", err)
 	}
 	return data, nil
 }
 
-// isOurs reports whether this process may change the mode.
-func isOurs(info fs.FileInfo) bool {
-	user := os.Geteuid()
+// isOurs reports whether a process of that user may change the mode.
+func isOurs(info fs.FileInfo, user int) bool {
 	stat, known := info.Sys().(*syscall.Stat_t)
 	return !known || user == 0 || int64(stat.Uid) == int64(user)
 }
