@@ -10,6 +10,10 @@ import (
 	"github.com/pods-service/pods/shared/pods"
 )
 
+// Text returns an attribute for a span. The value must be no secret and nothing
+// that users choose freely, identifiers aside.
+func Text(key, value string) attribute.KeyValue { return attribute.String(key, value) }
+
 // Span starts a span named after one piece of work, below the one of ctx. The
 // returned function ends it and must be called once, with the error the work
 // has ended in: its kind is kept, its text is not. Without an exporter, and

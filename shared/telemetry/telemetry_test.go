@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
-	"go.opentelemetry.io/otel/attribute"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
@@ -110,7 +109,7 @@ func TestSpans(t *testing.T) {
 	request := httptest.NewRequest(http.MethodPost, "/pods", nil)
 	request.Header.Set("Traceparent", traceparent)
 	ctx, answered := telemetry.Request(request, "POST /pods")
-	_, ended := telemetry.Span(ctx, "work", attribute.String("pod_id", "db"))
+	_, ended := telemetry.Span(ctx, "work", telemetry.Text("pod_id", "db"))
 	ended(pods.Unavailable("postgres", errors.New("password=geheim")))
 	answered(http.StatusServiceUnavailable)
 
