@@ -9,6 +9,7 @@ import (
 
 	"github.com/pods-service/pods/shared/permissions"
 	"github.com/pods-service/pods/shared/pods"
+	"github.com/pods-service/pods/shared/telemetry"
 )
 
 // Result is what a handler returns when it has not failed.
@@ -101,7 +102,8 @@ func (v verdict) WriteHeader(int)             {}
 func (r *Router) endpoint(route Route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		start := time.Now()
-		ctx, cancel := context.WithTimeout(req.Context(), r.config.Timeout)
+		ctx, end := telemetry.Request(req, route.Pattern)
+		ctx, cancel := context.WithTimeout(ctx, r.config.Timeout)
 		defer cancel()
 
 		request := &Request{Request: req.WithContext(ctx), Level: route.Level}
@@ -118,6 +120,7 @@ func (r *Router) endpoint(route Route) http.Handler {
 			}
 			err = answer.Write(w, status)
 		}
+		end(status)
 		r.log(request, route, status, time.Since(start), err)
 	})
 }
@@ -168,6 +171,9 @@ func (r *Router) log(req *Request, route Route, status int, elapsed time.Duratio
 	attrs := []slog.Attr{
 		slog.String("method", req.Method), slog.String("path", req.URL.Path), slog.Int("status", status),
 		slog.Duration("elapsed", elapsed), slog.String("request_id", RequestID(req.Context())),
+	}
+	if trace := telemetry.TraceID(req.Context()); trace != "" {
+		attrs = append(attrs, slog.String("trace_id", trace))
 	}
 	if req.Caller.Username != "" {
 		attrs = append(attrs, slog.String("tenant_id", req.Caller.TenantID), slog.String("user", req.Caller.Username))
