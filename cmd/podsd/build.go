@@ -12,6 +12,7 @@ import (
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/metadata"
 
@@ -22,21 +23,16 @@ import (
 	"github.com/pods-service/pods/functions/logs/collect"
 	"github.com/pods-service/pods/functions/spawner/spawn"
 	"github.com/pods-service/pods/gateway/certs"
+	"github.com/pods-service/pods/gateway/dataplane"
 	"github.com/pods-service/pods/gateway/feed"
-	"github.com/pods-service/pods/gateway/proxy"
-	gatewayserver "github.com/pods-service/pods/gateway/server"
-	"github.com/pods-service/pods/shared/auth"
 	"github.com/pods-service/pods/shared/cache"
-	"github.com/pods-service/pods/shared/document"
 	"github.com/pods-service/pods/shared/events"
-	"github.com/pods-service/pods/shared/images"
+	"github.com/pods-service/pods/shared/function"
 	"github.com/pods-service/pods/shared/kube"
 	"github.com/pods-service/pods/shared/logs"
 	"github.com/pods-service/pods/shared/manifests"
-	"github.com/pods-service/pods/shared/pods"
+	"github.com/pods-service/pods/shared/permissions"
 	"github.com/pods-service/pods/shared/postgres"
-	"github.com/pods-service/pods/shared/rest"
-	"github.com/pods-service/pods/shared/templates"
 )
 
 // service is the running process: its parts, wired.
@@ -46,42 +42,38 @@ type service struct {
 	addresses addresses
 	registry  *prometheus.Registry
 
-	pool    *pgxpool.Pool
-	store   *postgres.Store
-	cache   *cache.Cache
-	cluster *kube.Client
-	broker  *events.Broker
-	relay   *events.Relay
-	source  *kube.Source
+	pool      *pgxpool.Pool
+	store     *postgres.Store
+	cache     *cache.Cache
+	publisher *function.Publisher
+	cluster   *kube.Client
+	broker    *events.Broker
+	source    *kube.Source
 
-	tenants *auth.Registry
-	issuer  *issuer.Issuer
-	siteID  string
-	rules   pods.Rules
-	catalog *templates.Catalog
-	deriver *templates.Deriver
-	logs    *logs.Reader
+	domain *function.Domain
+	issuer *issuer.Issuer
+	siteID string
+	admins permissions.Admins
+	logs   *logs.Reader
 
 	api         *http.Server
 	apiListener net.Listener
-	feed        *feed.Feed
 	authority   *certs.Authority
-	proxy       *proxy.Handler
-	gateway     *gatewayserver.Server
+	gateway     *dataplane.Gateway
 	plain       net.Listener // of the gateway
 	secure      net.Listener // of the gateway, for TLS
 }
 
 // build wires the parts. Nothing serves yet, but the addresses are taken.
 func build(ctx context.Context, set settings, logger *slog.Logger) (_ *service, err error) {
-	s := &service{settings: set, logger: logger, registry: newRegistry(), rules: pods.NewRules()}
+	s := &service{settings: set, logger: logger, registry: function.NewRegistry()}
 	defer func() {
 		if err != nil {
 			s.close()
 		}
 	}()
 	for _, step := range []func(context.Context) error{
-		s.openAPI, s.openTenants, s.openTemplates, s.openCluster, s.openStore, s.openEvents, s.openGateway, s.finishAPI,
+		s.openAPI, s.openDomain, s.openCluster, s.openStore, s.openEvents, s.openGateway, s.finishAPI,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -119,26 +111,16 @@ func (s *service) openAPI(context.Context) error {
 	}
 	config.Version, config.Logger = version, s.logger
 	s.siteID = config.SiteID
+	if s.admins, err = config.Admins(); err != nil {
+		return err
+	}
 	s.issuer, err = issuer.New(config)
 	return err
 }
 
-func (s *service) openTenants(ctx context.Context) (err error) {
-	s.tenants, err = auth.NewRegistry(ctx, s.issuer.Tenants(), auth.RegistryOptions{Logger: s.logger})
+func (s *service) openDomain(ctx context.Context) (err error) {
+	s.domain, err = function.OpenDomain(ctx, s.issuer.Tenants(), assets.Templates(), s.logger)
 	return err
-}
-
-func (s *service) tenant(id string) pods.Tenant {
-	tenant, _ := s.tenants.Tenant(id)
-	return tenant.Tenant
-}
-
-func (s *service) openTemplates(context.Context) (err error) {
-	if s.catalog, err = document.LoadTemplates(assets.Templates(), s.rules); err != nil {
-		return err
-	}
-	s.deriver = templates.NewDeriver(s.catalog, func(tenantID string) string { return s.tenant(tenantID).PodsDomain })
-	return nil
 }
 
 func (s *service) openCluster(context.Context) error {
@@ -174,8 +156,9 @@ func (s *service) openStore(ctx context.Context) (err error) {
 	if err := postgres.Migrate(ctx, s.pool); err != nil {
 		return fmt.Errorf("migrate the database: %w", err)
 	}
-	s.store = postgres.New(s.pool, postgres.Options{Key: key, Now: time.Now, Committed: s.committed})
-	observeOutbox(s.registry, s.store)
+	s.publisher = function.NewPublisher(s.cache, s.logger)
+	s.store = postgres.New(s.pool, postgres.Options{Key: key, Now: time.Now, Committed: s.publisher.Committed})
+	function.ObserveOutbox(s.registry, s.store)
 	return nil
 }
 
@@ -190,17 +173,13 @@ func (s *service) openEvents(context.Context) error {
 	}
 	metrics := events.NewMetrics(s.registry)
 	s.logs = logs.NewReader(s.cluster)
-	flusher := flushFunc(func(ctx context.Context) error {
-		_, err := s.relay.Flush(ctx, relayGrace)
-		return err
-	})
 	handlers := map[string]http.Handler{
-		"spawner": spawn.New(s.store, s.cluster, s.deriver, spawn.Options{Logger: s.logger, Manifests: manifests.Options{
+		"spawner": spawn.New(s.store, s.cluster, s.domain.Deriver, spawn.Options{Logger: s.logger, Manifests: manifests.Options{
 			Overcommit: s.settings.Overcommit, PullPolicy: corev1.PullPolicy(s.settings.PullPolicy),
 		}}),
 		"logs": collect.New(s.store, s.logs, s.logger),
-		"health": reconcile.New(s.store, s.cluster, s.deriver, reconcile.Options{
-			Logger: s.logger, Registerer: s.registry, Relay: flusher, Publish: s.publish,
+		"health": reconcile.New(s.store, s.cluster, s.domain.Deriver, reconcile.Options{
+			Logger: s.logger, Registerer: s.registry, Relay: s.publisher, Publish: s.publisher.Publish,
 		}),
 	}
 	s.broker, err = events.NewBroker(triggers, handlers, s.store, events.BrokerOptions{
@@ -209,87 +188,48 @@ func (s *service) openEvents(context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.relay = events.NewRelay(s.store, s.broker, events.RelayOptions{Logger: s.logger, Metrics: metrics})
+	s.publisher.Start(s.store, s.broker, events.RelayOptions{Logger: s.logger, Metrics: metrics})
 	return nil
 }
 
-// relayGrace is how long an event may wait in the outbox before a tick sends
-// it: less would race with the delivery right after its commit.
-const relayGrace = 5 * time.Second
-
-type flushFunc func(context.Context) error
-
-// Flush implements the interface that health has the outbox sent by.
-func (f flushFunc) Flush(ctx context.Context) error { return f(ctx) }
-
 // openGateway takes the gateway's addresses and opens the development CA.
-func (s *service) openGateway(ctx context.Context) (err error) {
+func (s *service) openGateway(context.Context) (err error) {
 	if s.plain, s.addresses.GatewayHTTP, err = listen(s.settings.GatewayHTTP); err != nil {
 		return err
 	}
 	if s.secure, s.addresses.GatewayHTTPS, err = listen(s.settings.GatewayHTTPS); err != nil {
 		return err
 	}
-	tenants, err := s.issuer.Tenants().Tenants(ctx)
-	if err != nil {
-		return err
-	}
-	domains := make([]string, len(tenants))
-	for i, tenant := range tenants {
-		domains[i] = tenant.PodsDomain
-	}
-	if s.authority, err = certs.Open(certs.Options{Dir: caDir(s.settings.State), Domains: domains}); err != nil {
+	if s.authority, err = certs.Open(certs.Options{Dir: caDir(s.settings.State), Domains: s.domain.Tenants.Domains()}); err != nil {
 		return fmt.Errorf("development CA: %w", err)
 	}
-	s.feed = feed.New(feed.Options{Source: routed{s}, Logger: s.logger, Registerer: s.registry})
-	s.proxy = proxy.New(proxy.Options{
-		Routes: s.feed.Table, Version: version, Logger: s.logger, AccessLevel: slog.LevelDebug, Registerer: s.registry,
-	})
-	s.gateway = gatewayserver.New(gatewayserver.Options{
-		Handler: s.proxy, GetCertificate: s.authority.GetCertificate, Logger: s.logger, Registerer: s.registry,
-		MaxConnections: maxVisitors, DrainTimeout: drainTimeout / 2,
+	s.gateway = dataplane.New(dataplane.Options{
+		Source: feed.Merged{Store: s.store, Deriver: s.domain.Deriver}, Changes: s.cache,
+		Plain: s.plain, Secure: s.secure, GetCertificate: s.authority.GetCertificate, DrainTimeout: drainTimeout / 2,
+		Version: version, Logger: s.logger, Registerer: s.registry,
 	})
 	return nil
 }
 
-// maxVisitors bounds the connections that each listener of the gateway holds.
-const maxVisitors = 10000
-
 func caDir(state string) string { return filepath.Join(state, "ca") }
 
 func (s *service) finishAPI(context.Context) error {
-	api := server.New(server.Config{
-		Store: s.store, Tail: s.logs, Deriver: s.deriver, Rules: s.rules, Tenant: s.tenant, Now: time.Now, Logger: s.logger,
-		Allowlist: images.NewAllowlist(append(s.catalog.Images(), s.settings.Images...)...),
-		Link:      s.link,
+	_, port, _ := net.SplitHostPort(s.addresses.GatewayHTTPS)
+	handler := server.Assemble(server.Parts{
+		Choices: s.settings.Choices, Store: s.store, Tail: s.logs, SiteID: s.siteID, Admins: s.admins,
+		Tenants: s.domain.Tenants, Rules: s.domain.Rules, Catalog: s.domain.Catalog, Deriver: s.domain.Deriver,
+		GatewayPort: port, Issuer: s.issuer,
 		Checks: map[string]func(context.Context) error{
 			"redis": s.cache.Ping, "kubernetes": s.cluster.Healthy,
 		},
-	})
-	router := rest.Config{
-		Authenticator: auth.NewAuthenticator(s.tenants, s.siteID), Logger: s.logger, Version: version,
-		Timeout: requestTimeout, Observe: observeRequests(s.registry),
-	}
-	handler := api.Handler(router, s.settings.CORSOrigins, map[string]http.Handler{
-		"/v3/sites": s.issuer, "/v3/sites/": s.issuer, "/v3/tenants": s.issuer, "/v3/tenants/": s.issuer, "/v3/oauth2/": s.issuer,
-		"GET /ca.pem": s.authority, "GET /metrics": metricsHandler(s.registry),
+		Extra: map[string]http.Handler{
+			"GET /ca.pem": s.authority, "GET /metrics": promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}),
+		},
+		Registerer: s.registry, Logger: s.logger, Version: version,
 	})
 	s.api = &http.Server{
 		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
 	}
 	return nil
-}
-
-// requestTimeout bounds the work on one API request.
-const requestTimeout = 30 * time.Second
-
-// link returns the address of a networking entry at this gateway.
-func (s *service) link(entry pods.Networking) string {
-	scheme := "https"
-	if entry.Protocol != pods.ProtocolHTTP {
-		scheme = entry.Protocol
-	}
-	_, port, _ := net.SplitHostPort(s.addresses.GatewayHTTPS)
-	return scheme + "://" + net.JoinHostPort(entry.URL, port)
 }

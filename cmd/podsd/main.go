@@ -37,6 +37,6 @@ func command() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(serveCommand(), quickstartCommand(), stopCommand())
+	root.AddCommand(serveCommand(), quickstartCommand(), stopCommand(), migrateCommand(), deploySecretsCommand())
 	return root
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/pods-service/pods/shared/function"
 	"github.com/pods-service/pods/shared/servers"
 )
 
@@ -32,24 +33,13 @@ func serveCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			logger, err := newLogger(s.LogLevel)
+			logger, err := function.NewLogger(s.LogLevel)
 			if err != nil {
 				return err
 			}
 			return serve(cmd.Context(), s, logger)
 		},
 	}
-}
-
-// newLogger writes one JSON object a line to standard error.
-func newLogger(name string) (*slog.Logger, error) {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(name)); err != nil {
-		return nil, fmt.Errorf("PODS_LOG_LEVEL: %w", err)
-	}
-	logger := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
-	slog.SetDefault(logger)
-	return logger, nil
 }
 
 // serve runs the service until ctx ends, then ends its parts in the order in
@@ -119,9 +109,7 @@ func stopOwn(own *servers.Servers, logger *slog.Logger) {
 func (s *service) run(ctx context.Context) error {
 	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error { return ended(s.api.Serve(s.apiListener)) })
-	group.Go(func() error { return s.gateway.Run(running, s.plain, s.secure) })
-	group.Go(func() error { return s.feed.Run(running) })
-	group.Go(func() error { s.listen(running); return nil })
+	group.Go(func() error { return s.gateway.Run(running) })
 	group.Go(func() error { return s.work(running) })
 	group.Go(func() error {
 		<-running.Done()
@@ -133,7 +121,7 @@ func (s *service) run(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
 	// What is cut short stays in the outbox for the next start.
-	if err := s.relay.Close(ctx); err != nil {
+	if err := s.publisher.Close(ctx); err != nil {
 		s.logger.Warn("deliveries were cut short", "error", err)
 	}
 	if errors.Is(err, context.Canceled) {

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/caarlos0/env/v11"
+
+	"github.com/pods-service/pods/functions/api/server"
 )
 
 // settings is all that an operator can choose, from the environment.
@@ -24,9 +26,8 @@ type settings struct {
 	Tick         time.Duration `env:"PODS_TICK" envDefault:"10s" help:"how often rows and cluster are compared as a whole"`
 	Overcommit   float64       `env:"PODS_OVERCOMMIT" envDefault:"10" help:"divides what pods request of the cluster's CPU and memory; limits stay"`
 	PullPolicy   string        `env:"PODS_IMAGE_PULL_POLICY" envDefault:"Always" help:"Always or IfNotPresent; images named dev.local/ are never pulled"`
-	Images       []string      `env:"PODS_IMAGES" help:"images users may name beside those of the templates, separated by commas"`
-	CORSOrigins  []string      `env:"PODS_CORS_ORIGINS" envDefault:"*" help:"origins whose pages may call the API"`
-	LogLevel     string        `env:"PODS_LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error"`
+	server.Choices
+	LogLevel string `env:"PODS_LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error"`
 }
 
 // readSettings reads the environment and fills in what is empty.
@@ -61,7 +62,10 @@ func defaultState() (string, error) {
 // settingsHelp lists the variables with their defaults.
 func settingsHelp() string {
 	var text strings.Builder
-	for field := range reflect.TypeFor[settings]().Fields() {
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[settings]()) {
+		if field.Anonymous {
+			continue // its own fields follow
+		}
 		fmt.Fprintf(&text, "  %-23s %s", field.Tag.Get("env"), field.Tag.Get("help"))
 		if value := field.Tag.Get("envDefault"); value != "" {
 			fmt.Fprintf(&text, " (%s)", value)

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
+
+	"github.com/pods-service/pods/shared/secretfile"
 )
 
 // addresses is where the parts of a running service listen, as it writes it
@@ -84,18 +86,10 @@ func readAddresses(dir string) (addresses, error) {
 
 // encryptionKey returns the key that credentials are encrypted with, made at
 // the first start.
-func encryptionKey(dir string) ([32]byte, error) {
-	var key [32]byte
+func encryptionKey(dir string) (key [secretfile.KeySize]byte, err error) {
 	path := filepath.Join(dir, "encryption.key")
-	data, err := os.ReadFile(path)
-	switch {
-	case err == nil && len(data) == len(key):
-		copy(key[:], data)
-		return key, nil
-	case err == nil:
-		return key, fmt.Errorf("%s does not hold %d bytes; restore it, or remove it and lose all credentials", path, len(key))
-	case !errors.Is(err, os.ErrNotExist):
-		return key, fmt.Errorf("read the encryption key: %w", err)
+	if key, err = secretfile.ReadKey(path); !errors.Is(err, os.ErrNotExist) {
+		return key, err
 	}
 	_, _ = rand.Read(key[:]) // never fails
 	return key, replaceFile(path, key[:], 0o600)

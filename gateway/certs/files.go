@@ -5,10 +5,11 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/pods-service/pods/shared/secretfile"
 )
 
 const (
@@ -31,19 +32,12 @@ func readRoot(dir string) (*root, error) {
 	if err != nil {
 		return nil, err
 	}
-	keyPEM, err := os.ReadFile(keyPath)
+	keyPEM, err := secretfile.Read(keyPath)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil //nolint:nilnil // as above
 	}
 	if err != nil {
 		return nil, err
-	}
-	info, err := os.Stat(keyPath)
-	if err != nil {
-		return nil, err
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("others can read %s: remove it, and trust the new authority that is then made", keyPath)
 	}
 	block, _ := pem.Decode(keyPEM)
 	if block == nil {

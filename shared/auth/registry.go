@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -90,6 +91,26 @@ func (r *Registry) Tenant(id string) (Tenant, bool) {
 		return Tenant{}, false
 	}
 	return entry.Tenant, true
+}
+
+// Find is Tenant, but asks the source again, within its interval, when the
+// tenant is not known yet.
+func (r *Registry) Find(ctx context.Context, id string) (Tenant, bool) {
+	entry := r.find(ctx, id)
+	if entry == nil {
+		return Tenant{}, false
+	}
+	return entry.Tenant, true
+}
+
+// Domains returns the domains of all tenants' pods, in alphabetical order.
+func (r *Registry) Domains() []string {
+	var domains []string
+	for _, entry := range r.current.Load().byID {
+		domains = append(domains, entry.PodsDomain)
+	}
+	slices.Sort(domains)
+	return slices.Compact(domains)
 }
 
 // TenantByHost returns the tenant that has an address on host, which is a name

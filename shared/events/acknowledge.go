@@ -9,6 +9,7 @@ import (
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
 	"github.com/pods-service/pods/shared/pods"
+	"github.com/pods-service/pods/shared/telemetry"
 )
 
 // AckStatus returns the HTTP status that tells a broker what to do with an
@@ -32,7 +33,11 @@ func AckStatus(err error) int {
 // text, which the broker keeps with the dead letter; causes stay in the log.
 func Acknowledge(w http.ResponseWriter, r *http.Request, logger *slog.Logger, event cloudevents.Event, err error) {
 	status := AckStatus(err)
-	logger.LogAttrs(r.Context(), ackLevel(err), "event handled", ackAttrs(event, status, err)...)
+	attrs := ackAttrs(event, status, err)
+	if trace := telemetry.TraceID(r.Context()); trace != "" {
+		attrs = append(attrs, slog.String("trace_id", trace))
+	}
+	logger.LogAttrs(r.Context(), ackLevel(err), "event handled", attrs...)
 	if status == http.StatusAccepted {
 		w.WriteHeader(status)
 		return

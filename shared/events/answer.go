@@ -28,6 +28,12 @@ func (a answer) retryable() bool {
 	return a.status >= 500
 }
 
+// Error makes an answer the cause of an error. It is what String says.
+func (a answer) Error() string { return a.String() }
+
+// Unwrap returns why there was no answer.
+func (a answer) Unwrap() error { return a.err }
+
 // String says why the delivery failed.
 func (a answer) String() string {
 	switch {

@@ -53,10 +53,7 @@ func (b *Broker) giveUp(ctx context.Context, to route, letter DeadLetter) error 
 		return fmt.Errorf("keep dead letter of event %s to %s: %w", letter.Event.ID(), to.Name, err)
 	}
 	b.options.Metrics.ended(to.Name, resultDeadLetter)
-	b.options.Logger.LogAttrs(ctx, slog.LevelError, "event kept as a dead letter",
-		slog.String("trigger", to.Name), slog.String("event_id", letter.Event.ID()),
-		slog.String("event_type", letter.Event.Type()), slog.String("event_subject", letter.Event.Subject()),
-		slog.Int("attempts", letter.Attempts), slog.String("reason", letter.Reason))
+	logDeadLetter(ctx, b.options.Logger, letter)
 	return nil
 }
 
@@ -83,12 +80,11 @@ func (b *Broker) attempt(ctx context.Context, to route, event cloudevents.Event)
 	}
 }
 
-// request is what a Knative Broker sends: the event in binary mode, with the
-// trace in the header where tracing looks for it.
+// request is what a Knative Broker sends.
 func (b *Broker) request(ctx context.Context, to route, event cloudevents.Event) (*http.Request, error) {
-	request, err := cloudevents.NewHTTPRequestFromEvent(ctx, "http://"+to.Subscriber+to.Path, event)
+	request, err := newRequest(ctx, "http://"+to.Subscriber+to.Path, event)
 	if err != nil {
-		return nil, fmt.Errorf("write event %s: %w", event.ID(), err)
+		return nil, err
 	}
 	request.RequestURI = request.URL.RequestURI()
 	request.RemoteAddr = "127.0.0.1:0"
@@ -98,6 +94,16 @@ func (b *Broker) request(ctx context.Context, to route, event cloudevents.Event)
 	request.Header.Set("Prefer", "reply")
 	if b.options.Namespace != "" {
 		request.Header.Set("Kn-Namespace", b.options.Namespace)
+	}
+	return request, nil
+}
+
+// newRequest posts the event to url in binary mode, with the trace in the
+// header where tracing looks for it.
+func newRequest(ctx context.Context, url string, event cloudevents.Event) (*http.Request, error) {
+	request, err := cloudevents.NewHTTPRequestFromEvent(ctx, url, event)
+	if err != nil {
+		return nil, fmt.Errorf("write event %s: %w", event.ID(), err)
 	}
 	for _, name := range []string{"traceparent", "tracestate"} {
 		if value, found := attribute(event, name); found {

@@ -11,6 +11,7 @@ import (
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
 	"github.com/pods-service/pods/shared/faults"
+	"github.com/pods-service/pods/shared/pods"
 )
 
 // Sink takes events: a Broker, or what stands for one. Nil means that the event
@@ -167,8 +168,11 @@ func (r *Relay) sent(event cloudevents.Event, err error) {
 	}
 	r.options.Metrics.relayed.WithLabelValues("left").Inc()
 	level := slog.LevelWarn
-	if errors.Is(err, context.Canceled) {
+	switch {
+	case errors.Is(err, context.Canceled):
 		level = slog.LevelInfo // the process stops
+	case pods.KindOf(err) == pods.KindInvalid:
+		level = slog.LevelError // trying again does not help: somebody should look
 	}
 	r.options.Logger.LogAttrs(context.Background(), level, "event stays in the outbox",
 		slog.String("event_id", event.ID()), slog.String("event_type", event.Type()),

@@ -67,6 +67,19 @@ func Connect(config *rest.Config, namespace string) (*Client, error) {
 	return New(api, namespace), nil
 }
 
+// Open returns a client for namespace on the cluster of the kubeconfig file at
+// path, or the one this process runs in when path is empty. It makes no call
+// yet.
+//
+// Errors: those of Config.
+func Open(path, namespace string) (*Client, error) {
+	config, err := Config(path)
+	if err != nil {
+		return nil, err
+	}
+	return Connect(config, namespace)
+}
+
 // API returns the client for calls this package does not make.
 func (c *Client) API() kubernetes.Interface { return c.api }
 

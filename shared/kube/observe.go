@@ -39,6 +39,11 @@ type Observed struct {
 	// TerminatingSince is when its removal was asked for, zero when it was not.
 	TerminatingSince time.Time
 
+	// Traceparent and RequestedAt tell of the request for the run: its trace
+	// and its time. They are empty when the pod does not say.
+	Traceparent string
+	RequestedAt time.Time
+
 	Phase     string
 	PodIP     string
 	State     State
@@ -109,6 +114,8 @@ func observed(pod *corev1.Pod) Observed {
 		ResourceVersion:  pod.ResourceVersion,
 		CreatedAt:        pod.CreationTimestamp.UTC(),
 		TerminatingSince: terminatingSince(pod),
+		Traceparent:      pod.Annotations[manifests.AnnotationTraceparent],
+		RequestedAt:      requestedAt(pod),
 		Phase:            string(pod.Status.Phase),
 		PodIP:            pod.Status.PodIP,
 		State:            StateWaiting,
@@ -183,6 +190,15 @@ func terminatingSince(pod *corev1.Pod) time.Time {
 		grace = time.Duration(*pod.DeletionGracePeriodSeconds) * time.Second
 	}
 	return pod.DeletionTimestamp.Add(-grace).UTC()
+}
+
+// requestedAt reads when the run was asked for, zero when the pod does not say.
+func requestedAt(pod *corev1.Pod) time.Time {
+	at, err := time.Parse(time.RFC3339Nano, pod.Annotations[manifests.AnnotationRequestedAt])
+	if err != nil {
+		return time.Time{}
+	}
+	return at
 }
 
 // instanceOf returns the run an object belongs to, 0 when it does not say.

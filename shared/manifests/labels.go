@@ -30,6 +30,13 @@ const (
 	AnnotationPodID  = "pods.io/pod-id"
 )
 
+// The annotations of a Kubernetes pod that say where its run comes from. Both
+// may be missing.
+const (
+	AnnotationTraceparent = "pods.io/traceparent"  // trace of the request for it
+	AnnotationRequestedAt = "pods.io/requested-at" // time of the request, RFC 3339
+)
+
 // ManagedBy is the value of LabelManagedBy on every object of the service.
 const ManagedBy = "pods-service"
 

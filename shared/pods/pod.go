@@ -149,6 +149,9 @@ type Move struct {
 	// StartedAt and TimeToStop are kept when To is AVAILABLE.
 	StartedAt  *time.Time
 	TimeToStop *time.Time
+	// Traceparent is the W3C trace context in which the move's event goes on;
+	// empty means that of whoever makes the move.
+	Traceparent string
 }
 
 // PodNotFound is the error for a pod that is not there, and for one that the

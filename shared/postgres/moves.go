@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -170,9 +171,9 @@ func (t *tx) moveAll(ctx context.Context, moves []pods.Move) ([]pods.Pod, error)
 		RETURNING` + podColumns
 
 	rows := make([]moveRow, len(moves))
-	by := make(map[string]pods.Actor, len(moves)) // by uid
+	made := make(map[string]pods.Move, len(moves)) // by uid
 	for i, move := range moves {
-		rows[i], by[move.UID] = newMoveRow(move), move.By
+		rows[i], made[move.UID] = newMoveRow(move), move
 	}
 	document, err := json.Marshal(rows)
 	if err != nil {
@@ -183,8 +184,10 @@ func (t *tx) moveAll(ctx context.Context, moves []pods.Move) ([]pods.Pod, error)
 		return nil, err
 	}
 	for _, pod := range moved {
-		t.log(pod.TenantID, pod.ID, pods.ActionStatus(by[pod.UID], pod.Status))
-		if err := t.emit(events.TypePodStatusChanged, by[pod.UID], pod); err != nil {
+		move := made[pod.UID]
+		t.log(pod.TenantID, pod.ID, pods.ActionStatus(move.By, pod.Status))
+		trace := cmp.Or(move.Traceparent, t.trace)
+		if err := t.emitIn(trace, events.TypePodStatusChanged, move.By, events.Data(pod)); err != nil {
 			return nil, err
 		}
 	}

@@ -55,6 +55,10 @@ func scanEvent(row pgx.CollectableRow) (cloudevents.Event, error) {
 	if err := row.Scan(&document); err != nil {
 		return cloudevents.Event{}, err
 	}
+	return readEvent(document)
+}
+
+func readEvent(document []byte) (cloudevents.Event, error) {
 	var event cloudevents.Event
 	if err := json.Unmarshal(document, &event); err != nil {
 		return cloudevents.Event{}, fmt.Errorf("read stored event: %w", err)

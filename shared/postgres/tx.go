@@ -12,6 +12,7 @@ import (
 	"github.com/pods-service/pods/shared/events"
 	"github.com/pods-service/pods/shared/faults"
 	"github.com/pods-service/pods/shared/pods"
+	"github.com/pods-service/pods/shared/telemetry"
 )
 
 // closeTimeout bounds how long the end of a transaction may take once the
@@ -23,6 +24,7 @@ const closeTimeout = 5 * time.Second
 type tx struct {
 	pgx.Tx
 	now    time.Time
+	trace  string // traceparent of whoever makes the change, for its events
 	batch  pgx.Batch
 	events []cloudevents.Event
 }
@@ -35,7 +37,7 @@ func (s *Store) inTx(ctx context.Context, fn func(*tx) error) error {
 	if err != nil {
 		return translate(err)
 	}
-	t := &tx{Tx: begun, now: s.now()}
+	t := &tx{Tx: begun, now: s.now(), trace: telemetry.Traceparent(ctx)}
 	// A caller who has gone must not cost the pool a connection, nor leave it
 	// unknown whether a finished change was kept.
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
@@ -75,11 +77,17 @@ func (t *tx) emit(eventType string, by pods.Actor, pod pods.Pod) error {
 }
 
 func (t *tx) emitData(eventType string, by pods.Actor, data events.PodData) error {
+	return t.emitIn(t.trace, eventType, by, data)
+}
+
+// emitIn adds an event that belongs to the trace that traceparent names.
+func (t *tx) emitIn(traceparent, eventType string, by pods.Actor, data events.PodData) error {
 	const query = `
 		INSERT INTO outbox (tenant_id, event_id, event, created_at)
 		VALUES (@tenant_id, @event_id, @event, @now)`
 
 	event := events.NewPod(eventType, by, data, t.now)
+	telemetry.SetTraceparent(&event, traceparent)
 	document, err := json.Marshal(event)
 	if err != nil {
 		return fmt.Errorf("encode event %s: %w", eventType, err)

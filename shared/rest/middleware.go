@@ -52,6 +52,26 @@ func StripVersion(next http.Handler) http.Handler {
 	})
 }
 
+// originalHostHeader carries the host that a client asked for where Knative has
+// put a Service's own in its place, as it does for a DomainMapping.
+const originalHostHeader = "K-Original-Host"
+
+// OriginalHost gives a request that came through a DomainMapping the host back
+// that its client asked for. The header counts only where the host is a
+// Service's own name within the cluster, which no page of a browser has.
+func OriginalHost(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name, _, _ := strings.Cut(r.Host, ":")
+		hosts := r.Header.Values(originalHostHeader)
+		if len(hosts) == 1 && strings.HasSuffix(name, ".svc.cluster.local") {
+			r2 := *r
+			r2.Host = hosts[0]
+			r = &r2
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // CORS lets pages from the given origins call the API; "*" stands for any
 // origin and then no credentials are allowed. It answers every OPTIONS request
 // itself.

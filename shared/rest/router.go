@@ -3,18 +3,14 @@ package rest
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/pods-service/pods/shared/permissions"
 	"github.com/pods-service/pods/shared/pods"
+	"github.com/pods-service/pods/shared/telemetry"
 )
-
-// maxBody bounds the body of a JSON request.
-const maxBody = 1 << 20
 
 // Result is what a handler returns when it has not failed.
 type Result struct {
@@ -26,23 +22,15 @@ type Result struct {
 	Unchanged bool
 }
 
-// Request is a request whose caller is known. A route that is open has the
-// zero Caller.
-type Request struct {
-	*http.Request
-	Caller pods.Caller
-	// Level is what the route asks of its object.
-	Level permissions.Level
-}
-
 // Route is one row of the API's route table. Every route states who may use
-// it: Open to all, or a Level on the object that its path names; the Level
-// None means any caller with a token.
+// it: Open to all, SiteAdmin, or a Level on the object that its path names; the
+// Level None means any caller with a token.
 type Route struct {
-	Pattern string // as http.ServeMux takes it: "GET /pods/{pod_id}"
-	Open    bool
-	Level   permissions.Level
-	Handle  func(context.Context, *Request) (Result, error)
+	Pattern   string // as http.ServeMux takes it: "GET /pods/{pod_id}"
+	Open      bool
+	SiteAdmin bool
+	Level     permissions.Level
+	Handle    func(context.Context, *Request) (Result, error)
 }
 
 // Authenticator finds out who sends a request.
@@ -55,8 +43,10 @@ type Authenticator interface {
 // Config is what a router needs.
 type Config struct {
 	Authenticator Authenticator
-	Logger        *slog.Logger
-	Version       string
+	// Admins may use the routes for site admins; nil means that nobody may.
+	Admins  permissions.Admins
+	Logger  *slog.Logger
+	Version string
 	// Timeout bounds the work on one request.
 	Timeout time.Duration
 	// Observe is called after each request; route is the pattern that matched.
@@ -112,7 +102,8 @@ func (v verdict) WriteHeader(int)             {}
 func (r *Router) endpoint(route Route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		start := time.Now()
-		ctx, cancel := context.WithTimeout(req.Context(), r.config.Timeout)
+		ctx, end := telemetry.Request(req, route.Pattern)
+		ctx, cancel := context.WithTimeout(ctx, r.config.Timeout)
 		defer cancel()
 
 		request := &Request{Request: req.WithContext(ctx), Level: route.Level}
@@ -129,6 +120,7 @@ func (r *Router) endpoint(route Route) http.Handler {
 			}
 			err = answer.Write(w, status)
 		}
+		end(status)
 		r.log(request, route, status, time.Since(start), err)
 	})
 }
@@ -145,6 +137,11 @@ func (r *Router) handle(ctx context.Context, w http.ResponseWriter, route Route,
 	}()
 	if !route.Open {
 		if req.Caller, err = r.config.Authenticator.Authenticate(ctx, req.Request); err != nil {
+			return Result{}, err
+		}
+	}
+	if route.SiteAdmin {
+		if err := r.config.Admins.Check(req.Caller); err != nil {
 			return Result{}, err
 		}
 	}
@@ -175,6 +172,9 @@ func (r *Router) log(req *Request, route Route, status int, elapsed time.Duratio
 		slog.String("method", req.Method), slog.String("path", req.URL.Path), slog.Int("status", status),
 		slog.Duration("elapsed", elapsed), slog.String("request_id", RequestID(req.Context())),
 	}
+	if trace := telemetry.TraceID(req.Context()); trace != "" {
+		attrs = append(attrs, slog.String("trace_id", trace))
+	}
 	if req.Caller.Username != "" {
 		attrs = append(attrs, slog.String("tenant_id", req.Caller.TenantID), slog.String("user", req.Caller.Username))
 	}
@@ -182,40 +182,4 @@ func (r *Router) log(req *Request, route Route, status int, elapsed time.Duratio
 		attrs = append(attrs, slog.Any("error", err))
 	}
 	r.config.Logger.LogAttrs(req.Context(), level, "request", attrs...)
-}
-
-// ReadJSON returns the body of a request that must carry JSON.
-//
-// Errors: KindInvalid for another content type, KindTooLarge for a body over
-// 1 MiB.
-func (r *Request) ReadJSON() ([]byte, error) {
-	contentType, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
-	if !strings.EqualFold(strings.TrimSpace(contentType), "application/json") {
-		return nil, invalidBody("the request needs the header Content-Type: application/json")
-	}
-	data, err := io.ReadAll(r.Body)
-	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		return nil, pods.TooLarge("The request body is larger than %d bytes.", maxBody)
-	}
-	if err != nil {
-		return nil, invalidBody("the request body ended too early")
-	}
-	return data, nil
-}
-
-func invalidBody(message string) error {
-	return pods.InvalidFields([]pods.FieldError{{Location: []string{"body"}, Message: message}})
-}
-
-// QueryFlag reads a boolean query parameter that defaults to false.
-//
-// Errors: KindInvalid for any text but true and false.
-func (r *Request) QueryFlag(name string) (bool, error) {
-	switch strings.ToLower(r.URL.Query().Get(name)) {
-	case "", "false", "0", "no":
-		return false, nil
-	case "true", "1", "yes":
-		return true, nil
-	}
-	return false, pods.InvalidFields([]pods.FieldError{{Location: []string{"query", name}, Message: name + " must be true or false"}})
 }

@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+
+	"github.com/pods-service/pods/shared/permissions"
 )
 
 // Config says what a development issuer serves. Development fills it in.
@@ -98,6 +100,17 @@ func Development(listenAddr, keyDir string) (Config, error) {
 		},
 		FailureDelay: 250 * time.Millisecond,
 	}, nil
+}
+
+// Admins returns the admin user of each tenant.
+//
+// Errors: when one has a name that no user can have.
+func (c Config) Admins() (permissions.Admins, error) {
+	names := make([]string, len(c.Tenants))
+	for i, tenant := range c.Tenants {
+		names[i] = tenant.ID + "/" + tenant.AdminUser
+	}
+	return permissions.ParseAdmins(names)
 }
 
 func (c Config) check() error {

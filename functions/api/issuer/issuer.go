@@ -26,6 +26,9 @@ import (
 	"github.com/pods-service/pods/shared/rest"
 )
 
+// Paths are the patterns below which an Issuer serves.
+var Paths = []string{"/v3/sites", "/v3/sites/", "/v3/tenants", "/v3/tenants/", "/v3/oauth2/"}
+
 // requestTimeout bounds one request, the delay after a wrong password included.
 const requestTimeout = 10 * time.Second
 

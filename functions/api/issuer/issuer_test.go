@@ -136,7 +136,7 @@ func TestKeysOutliveARestart(t *testing.T) {
 	if err := os.Chmod(path, 0o640); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := issuer.New(config); err == nil || !strings.Contains(err.Error(), "read by others") {
+	if _, err := issuer.New(config); err == nil || !strings.Contains(err.Error(), "others can read") {
 		t.Errorf("New with a key that others can read: %v", err)
 	}
 	if err := os.WriteFile(path, []byte("no key"), 0o600); err != nil {

@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/pods-service/pods/shared/secretfile"
 )
 
 const keyBits = 2048
@@ -28,17 +30,9 @@ func loadKey(path string) (*rsa.PrivateKey, error) {
 }
 
 func readKey(path string) (*rsa.PrivateKey, error) {
-	info, err := os.Stat(path)
+	text, err := secretfile.Read(path)
 	if err != nil {
-		return nil, fmt.Errorf("open key: %w", err)
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("key %s can be read by others (mode %v): chmod 600, or delete it for a new one",
-			path, info.Mode().Perm())
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read key: %w", err)
+		return nil, err
 	}
 	block, _ := pem.Decode(text)
 	if block == nil {

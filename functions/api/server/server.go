@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/pods-service/pods/shared/events"
 	"github.com/pods-service/pods/shared/images"
 	"github.com/pods-service/pods/shared/permissions"
 	"github.com/pods-service/pods/shared/pods"
@@ -27,6 +28,10 @@ type Store interface {
 	Credentials(ctx context.Context, tenantID, podID string) (pods.Credentials, error)
 	ActionLogs(ctx context.Context, tenantID, podID string) ([]string, error)
 	Logs(ctx context.Context, tenantID, podID string) (string, pods.LogCursor, error)
+
+	DeadLetters(ctx context.Context, limit int) ([]events.DeadLetter, error)
+	ResendDeadLetter(ctx context.Context, eventID, trigger string) error
+	DeleteDeadLetter(ctx context.Context, eventID, trigger string) error
 }
 
 // Tail reads the output of a running pod that is newer than what is stored.
@@ -76,6 +81,10 @@ func (s *Server) Routes() []rest.Route {
 		{Pattern: "GET /pods/{pod_id}/permissions", Level: permissions.User, Handle: s.getPodPermissions},
 		{Pattern: "POST /pods/{pod_id}/permissions", Level: permissions.Admin, Handle: s.setPodPermission},
 		{Pattern: "DELETE /pods/{pod_id}/permissions/{user}", Level: permissions.Admin, Handle: s.deletePodPermission},
+		// No pod can be called so: their ids hold no hyphen.
+		{Pattern: "GET /pods/dead-letters", SiteAdmin: true, Handle: s.listDeadLetters},
+		{Pattern: "POST /pods/dead-letters/{event_id}/resend", SiteAdmin: true, Handle: s.resendDeadLetter},
+		{Pattern: "DELETE /pods/dead-letters/{event_id}", SiteAdmin: true, Handle: s.deleteDeadLetter},
 	}
 }
 

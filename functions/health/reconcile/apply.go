@@ -14,7 +14,7 @@ func (h *Handler) apply(ctx context.Context, pod pods.Pod, d decision) error {
 	var err error
 	switch {
 	case d.move != nil:
-		err = h.move(ctx, pod, d.move)
+		err = h.move(ctx, pod, d)
 	case d.finish:
 		if _, err = h.store.FinishStop(ctx, pod.Ref(), pods.ActorHealth); err == nil {
 			h.metrics.moves.WithLabelValues(string(pods.StatusStopped)).Inc()
@@ -22,27 +22,34 @@ func (h *Handler) apply(ctx context.Context, pod pods.Pod, d decision) error {
 	case d.stopDue:
 		_, err = h.store.StopDue(ctx, pod.Ref())
 	case d.resend != "":
-		if h.resent.isDue(d.resend+" "+pod.UID, h.now(), resendAfter) {
-			err = h.store.Resend(ctx, d.resend, pod.Ref())
+		if !h.resent.isDue(d.resend+" "+pod.UID, h.now(), resendAfter) {
+			return nil
 		}
+		err = h.store.Resend(ctx, d.resend, pod.Ref())
 	case d.container != nil:
 		err = h.store.UpdateContainer(ctx, pod.Ref(), *d.container)
 	}
 	if pods.KindOf(err) == pods.KindConflict {
 		return nil
 	}
+	if err == nil && d != (decision{}) {
+		h.metrics.rowsWritten.Inc()
+	}
 	return err
 }
 
-func (h *Handler) move(ctx context.Context, pod pods.Pod, move *pods.Move) error {
-	if err := h.complete(ctx, pod, move); err != nil {
+func (h *Handler) move(ctx context.Context, pod pods.Pod, d decision) error {
+	if err := h.complete(ctx, pod, d.move); err != nil {
 		return err
 	}
 	faults.Point("health.observed")
-	if _, err := h.store.Move(ctx, *move); err != nil {
+	ctx, end := startMove(ctx, d.move)
+	_, err := h.store.Move(ctx, *d.move)
+	end(conflictIsFine(err))
+	if err != nil {
 		return err
 	}
-	h.measure(pod, move)
+	h.measure(pod, d)
 	return nil
 }
 
@@ -66,10 +73,16 @@ func (h *Handler) complete(ctx context.Context, pod pods.Pod, move *pods.Move) e
 	return nil
 }
 
-func (h *Handler) measure(pod pods.Pod, move *pods.Move) {
-	h.metrics.moves.WithLabelValues(string(move.To)).Inc()
-	if move.To == pods.StatusAvailable {
-		h.metrics.starts.Observe(h.now().Sub(pod.StatusSince).Seconds())
+func (h *Handler) measure(pod pods.Pod, d decision) {
+	h.metrics.moves.WithLabelValues(string(d.move.To)).Inc()
+	if d.move.To != pods.StatusAvailable {
+		return
+	}
+	now := h.now()
+	h.metrics.starts.Observe(now.Sub(pod.StatusSince).Seconds())
+	h.metrics.statusDelay.Observe(max(0, now.Sub(*d.move.StartedAt).Seconds()))
+	if !d.requested.IsZero() {
+		h.metrics.available.Observe(max(0, now.Sub(d.requested).Seconds()))
 	}
 }
 

@@ -18,6 +18,7 @@ func (h *Handler) changed(ctx context.Context, name string, came bool) error {
 	if err != nil && isKnown {
 		return err
 	}
+	h.metrics.rowsRead.Inc()
 	seen, err := h.cluster.Observe(ctx, name)
 	if err != nil {
 		return err

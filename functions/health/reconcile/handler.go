@@ -99,7 +99,7 @@ func New(store Store, cluster Cluster, deriver Deriver, options Options) *Handle
 		options.Logger = slog.Default()
 	}
 	return &Handler{
-		store: store, cluster: cluster, deriver: deriver,
+		store: store, cluster: traced{cluster}, deriver: deriver,
 		relay: options.Relay, publish: options.Publish, now: options.Now, logger: options.Logger,
 		metrics: newMetrics(options.Registerer),
 		resent:  newPace(), logs: map[pods.Ref]time.Time{},
@@ -108,11 +108,7 @@ func New(store Store, cluster Cluster, deriver Deriver, options Options) *Handle
 
 // ServeHTTP handles the one event in r; the status is its acknowledgement.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	event, err := events.Read(w, r)
-	if err == nil {
-		err = h.handle(r.Context(), event)
-	}
-	events.Acknowledge(w, r, h.logger, event, err)
+	events.Handle(w, r, "health", h.logger, h.handle)
 }
 
 func (h *Handler) handle(ctx context.Context, event cloudevents.Event) error {

@@ -10,6 +10,11 @@ type metrics struct {
 	moves     *prometheus.CounterVec
 	starts    prometheus.Histogram
 	leftovers prometheus.Gauge
+
+	available   prometheus.Histogram
+	statusDelay prometheus.Histogram
+	rowsRead    prometheus.Counter
+	rowsWritten prometheus.Counter
 }
 
 // newMetrics registers with registerer, or with none for nil.
@@ -33,6 +38,24 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 		leftovers: factory.NewGauge(prometheus.GaugeOpts{
 			Name: "pods_health_leftovers",
 			Help: "Kubernetes pods of runs that are over, as the last tick found them.",
+		}),
+		available: factory.NewHistogram(prometheus.HistogramOpts{
+			Name:    "pods_available_seconds",
+			Help:    "Time from the request to start a pod to its being AVAILABLE.",
+			Buckets: []float64{.5, .75, 1, 1.5, 2, 3, 5, 10, 30, 60, 300, 1800},
+		}),
+		statusDelay: factory.NewHistogram(prometheus.HistogramOpts{
+			Name:    "pods_status_delay_seconds",
+			Help:    "Time from a container's start, which Kubernetes tells in whole seconds, to its pod's being AVAILABLE.",
+			Buckets: []float64{.25, .5, .75, 1, 1.5, 2, 3, 5, 10, 20, 30, 60, 300},
+		}),
+		rowsRead: factory.NewCounter(prometheus.CounterOpts{
+			Name: "pods_health_rows_read_total",
+			Help: "Rows that health has read to compare pods with the cluster.",
+		}),
+		rowsWritten: factory.NewCounter(prometheus.CounterOpts{
+			Name: "pods_health_rows_written_total",
+			Help: "Rows that health has changed after comparing pods with the cluster.",
 		}),
 	}
 }

@@ -9,14 +9,15 @@ import (
 	"github.com/pods-service/pods/shared/pods"
 )
 
-// decision is what is to be done about one pod: at most one of its fields is
-// set.
+// decision is what is to be done about one pod: at most one thing.
 type decision struct {
 	move      *pods.Move            // make this move
 	finish    bool                  // nothing of the run is left: end it
 	stopDue   bool                  // its time to stop has come
 	resend    string                // ask for this again, by type of event
 	container *pods.ContainerStatus // keep these facts; the status stays
+
+	requested time.Time // of a move: when the run was asked for, zero when it is not known
 }
 
 // next decides what follows from what the cluster says of the pod's name; seen
@@ -150,9 +151,13 @@ func nextDeleting(pod pods.Pod, seen *kube.Observed, now time.Time) decision {
 }
 
 func moved(pod pods.Pod, seen *kube.Observed, to pods.Status, message string) decision {
-	return decision{move: &pods.Move{
+	d := decision{move: &pods.Move{
 		Ref: pod.Ref(), By: pods.ActorHealth, To: to, Container: new(containerStatus(pod, seen, message)),
 	}}
+	if seen != nil {
+		d.requested, d.move.Traceparent = seen.RequestedAt, seen.Traceparent
+	}
+	return d
 }
 
 func failed(pod pods.Pod, seen *kube.Observed, message string) decision {

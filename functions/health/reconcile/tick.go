@@ -70,6 +70,7 @@ func (h *Handler) compare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	h.metrics.rowsRead.Add(float64(len(rows) + len(tombstones)))
 	listed, err := h.cluster.List(ctx)
 	if err != nil {
 		return err // without a listing nothing is known to be gone
@@ -114,8 +115,8 @@ func (h *Handler) compareRows(ctx context.Context, rows []pods.Pod, listed []kub
 
 // batch holds the moves that are made together.
 type batch struct {
-	pods  []pods.Pod
-	moves []pods.Move
+	pods      []pods.Pod
+	decisions []decision // each with a move
 }
 
 // compareRow does what was decided, or adds the move to moves.
@@ -126,20 +127,31 @@ func (h *Handler) compareRow(ctx context.Context, pod pods.Pod, d decision, move
 	if err := h.complete(ctx, pod, d.move); err != nil {
 		return err
 	}
-	moves.pods, moves.moves = append(moves.pods, pod), append(moves.moves, *d.move)
+	moves.pods, moves.decisions = append(moves.pods, pod), append(moves.decisions, d)
 	return nil
 }
 
 func (h *Handler) moveAll(ctx context.Context, moves batch) error {
-	if len(moves.moves) == 0 {
+	if len(moves.pods) == 0 {
 		return nil
 	}
 	faults.Point("health.observed")
-	if _, err := h.store.MoveAll(ctx, moves.moves); err != nil {
+	wanted := make([]pods.Move, len(moves.pods))
+	ends := make([]func(error), len(moves.pods))
+	for i, d := range moves.decisions {
+		_, ends[i] = startMove(ctx, d.move)
+		wanted[i] = *d.move
+	}
+	made, err := h.store.MoveAll(ctx, wanted)
+	for _, end := range ends {
+		end(err)
+	}
+	if err != nil {
 		return err
 	}
+	h.metrics.rowsWritten.Add(float64(made))
 	for i, pod := range moves.pods {
-		h.measure(pod, &moves.moves[i])
+		h.measure(pod, moves.decisions[i])
 	}
 	return nil
 }

@@ -78,11 +78,7 @@ func New(store Store, reader Reader, logger *slog.Logger) *Handler {
 
 // ServeHTTP handles one event.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	event, err := events.Read(w, r)
-	if err == nil {
-		err = h.handle(r.Context(), event)
-	}
-	events.Acknowledge(w, r, h.logger, event, err)
+	events.Handle(w, r, "logs", h.logger, h.handle)
 }
 
 func (h *Handler) handle(ctx context.Context, event cloudevents.Event) error {

@@ -68,25 +68,21 @@ func New(store Store, cluster Cluster, deriver Deriver, options Options) *Handle
 		options.Logger = slog.Default()
 	}
 	return &Handler{
-		store: store, cluster: cluster, deriver: deriver,
+		store: store, cluster: traced{cluster}, deriver: deriver,
 		options: options.Manifests, now: options.Now, logger: options.Logger,
 	}
 }
 
 // ServeHTTP handles the one event in r; the status is its acknowledgement.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	event, err := events.Read(w, r)
-	if err == nil {
-		err = h.handle(r.Context(), event)
-	}
-	events.Acknowledge(w, r, h.logger, event, err)
+	events.Handle(w, r, "spawner", h.logger, h.handle)
 }
 
 func (h *Handler) handle(ctx context.Context, event cloudevents.Event) error {
 	var do func(context.Context, events.PodData) error
 	switch event.Type() {
 	case events.TypePodRequested:
-		do = h.start
+		do = func(ctx context.Context, data events.PodData) error { return h.start(ctx, data, event.Time()) }
 	case events.TypePodStopRequested:
 		do = h.stop
 	case events.TypePodDeleted:

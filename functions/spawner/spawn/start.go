@@ -17,8 +17,8 @@ import (
 
 // start makes the objects of a pod that is REQUESTED and moves it to CREATING,
 // or to ERROR when that will never work. When it may work later it fails, and
-// the next delivery resumes.
-func (h *Handler) start(ctx context.Context, data events.PodData) error {
+// the next delivery resumes. The run was asked for at the time requested.
+func (h *Handler) start(ctx context.Context, data events.PodData, requested time.Time) error {
 	pod, creds, err := h.store.ClaimPod(ctx, data.Ref())
 	if pods.KindOf(err) == pods.KindConflict {
 		return h.settle(ctx, data, false)
@@ -27,7 +27,7 @@ func (h *Handler) start(ctx context.Context, data events.PodData) error {
 		return err
 	}
 	faults.Point("spawner.claimed")
-	if err := h.create(ctx, pod, creds); err != nil {
+	if err := h.create(ctx, pod, creds, requested); err != nil {
 		return h.failed(ctx, data, err)
 	}
 	faults.Point("spawner.created")
@@ -45,7 +45,7 @@ func (h *Handler) start(ctx context.Context, data events.PodData) error {
 	return nil
 }
 
-func (h *Handler) create(ctx context.Context, pod pods.Pod, creds pods.Credentials) error {
+func (h *Handler) create(ctx context.Context, pod pods.Pod, creds pods.Credentials, requested time.Time) error {
 	derived, err := h.deriver.Derive(ctx, pod)
 	if err != nil {
 		return fmt.Errorf("derive pod %s: %w", pod.ID, err)
@@ -54,6 +54,7 @@ func (h *Handler) create(ctx context.Context, pod pods.Pod, creds pods.Credentia
 	if err != nil {
 		return fmt.Errorf("build objects of pod %s: %w", pod.ID, err)
 	}
+	annotate(ctx, objects.Pod, requested)
 	return h.ensure(ctx, pod, objects)
 }
 

@@ -1,0 +1,95 @@
+// Command api is the function that serves the REST API.
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"path/filepath"
+
+	assets "github.com/pods-service/pods"
+	"github.com/pods-service/pods/functions/api/issuer"
+	"github.com/pods-service/pods/functions/api/server"
+	"github.com/pods-service/pods/shared/function"
+	"github.com/pods-service/pods/shared/kube"
+	"github.com/pods-service/pods/shared/logs"
+	"github.com/pods-service/pods/shared/permissions"
+	"github.com/pods-service/pods/shared/rest"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+type settings struct {
+	function.Process
+	function.Storage
+	function.Encryption
+	function.Tenancy
+	function.Sink
+	function.Cluster
+	server.Choices
+	SiteID      string   `env:"PODS_SITE,required,notEmpty"`
+	Admins      []string `env:"PODS_ADMINS"` // "<tenant>/<user>"
+	GatewayPort string   `env:"PODS_GATEWAY_PORT" envDefault:"443"`
+	// DevelopmentIssuer is the host:port on the loopback under which the
+	// development issuer is reached; empty leaves it out.
+	DevelopmentIssuer string `env:"PODS_DEVELOPMENT_ISSUER"`
+	IssuerKeys        string `env:"PODS_ISSUER_KEYS"` // folder
+	CADir             string `env:"PODS_CA_DIR"`      // holds ca.pem; empty serves none
+}
+
+func main() { function.Main("api", version, build) }
+
+func build(ctx context.Context, f *function.Function, set settings) (http.Handler, error) {
+	key, err := set.Key()
+	if err != nil {
+		return nil, err
+	}
+	admins, err := permissions.ParseAdmins(set.Admins)
+	if err != nil {
+		return nil, fmt.Errorf("PODS_ADMINS: %w", err)
+	}
+	tokens, err := openIssuer(f, set)
+	if err != nil {
+		return nil, err
+	}
+	domain, err := f.OpenDomain(ctx, set.Tenancy, assets.Templates())
+	if err != nil {
+		return nil, err
+	}
+	state, err := f.OpenState(ctx, set.Storage, key, set.Sink)
+	if err != nil {
+		return nil, err
+	}
+	cluster, err := kube.Open(set.Kubeconfig, set.Namespace)
+	if err != nil {
+		return nil, err
+	}
+	extra := map[string]http.Handler{}
+	if set.CADir != "" {
+		extra["GET /ca.pem"] = server.CertificateFile(filepath.Join(set.CADir, "ca.pem"))
+	}
+	return rest.OriginalHost(server.Assemble(server.Parts{
+		Choices: set.Choices, Store: state.Store, Tail: logs.NewReader(cluster), SiteID: set.SiteID, Admins: admins,
+		Tenants: domain.Tenants, Rules: domain.Rules, Catalog: domain.Catalog, Deriver: domain.Deriver,
+		GatewayPort: set.GatewayPort, Issuer: tokens, Extra: extra,
+		Checks: map[string]func(context.Context) error{
+			"redis": state.Cache.Ping, "kubernetes": cluster.Healthy,
+		},
+		Registerer: f.Registry, Logger: f.Logger, Version: f.Version,
+	})), nil
+}
+
+// openIssuer returns the development issuer, nil when there is to be none. It
+// refuses any address but one on the loopback.
+func openIssuer(f *function.Function, set settings) (*issuer.Issuer, error) {
+	if set.DevelopmentIssuer == "" {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	config, err := issuer.Development(set.DevelopmentIssuer, set.IssuerKeys)
+	if err != nil {
+		return nil, fmt.Errorf("PODS_DEVELOPMENT_ISSUER: %w", err)
+	}
+	config.Version, config.Logger = f.Version, f.Logger
+	return issuer.New(config)
+}

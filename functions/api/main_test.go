@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pods-service/pods/functions/api/issuer"
+	"github.com/pods-service/pods/functions/api/server"
+	"github.com/pods-service/pods/shared/auth"
+	"github.com/pods-service/pods/shared/client"
+	"github.com/pods-service/pods/shared/events"
+	"github.com/pods-service/pods/shared/function"
+	"github.com/pods-service/pods/shared/podstest"
+	"github.com/pods-service/pods/shared/podstest/functiontest"
+)
+
+const announced = "dev.localhost:8080"
+
+// newSettings are those of a deployment on one machine.
+func newSettings(t *testing.T, broker *podstest.Broker) settings {
+	t.Helper()
+	dir := t.TempDir()
+	config, err := issuer.Development(announced, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokens, err := issuer.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tenants, err := tokens.Tenants().Tenants(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := auth.EncodeTenants(tenants)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "ca.pem"), []byte("certificate"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return settings{
+		Process: functiontest.Process(), Storage: functiontest.Storage(t),
+		Encryption: function.Encryption{KeyFile: functiontest.SecretFile(t, podstest.Key[:])},
+		Tenancy:    function.Tenancy{TenantsFile: functiontest.SecretFile(t, content)},
+		Sink:       function.Sink{URL: broker.URL},
+		Cluster:    function.Cluster{Kubeconfig: functiontest.NewKubernetes(t).Kubeconfig, Namespace: "pods"},
+		Choices:    server.Choices{CORSOrigins: []string{"*"}},
+		SiteID:     "dev", Admins: []string{"dev/admin"}, GatewayPort: "8443",
+		DevelopmentIssuer: announced, IssuerKeys: dir, CADir: dir,
+	}
+}
+
+func TestAPI(t *testing.T) {
+	t.Parallel()
+
+	ctx := t.Context()
+	broker := podstest.NewBroker(t)
+	api := functiontest.Serve(t, build, newSettings(t, broker))
+	if status := api.Status("/healthz"); status != http.StatusOK {
+		t.Errorf("GET /healthz = %d", status)
+	}
+	// The names in the announced address lead here, as they do to the ingress.
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, strings.TrimPrefix(api.URL(""), "http://"))
+	}
+	t.Cleanup(transport.CloseIdleConnections)
+	visitor := &http.Client{Transport: transport}
+	alice := client.New("http://"+announced, visitor)
+	if err := alice.Login(ctx, "alice", "alice"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := alice.CreatePod(ctx, map[string]any{"pod_id": "docpod", "template": "hello"}); err != nil {
+		t.Fatal(err)
+	}
+	if event := broker.Wait(t, events.TypePodRequested); event.Subject() != "dev/docpod" {
+		t.Errorf("the broker took an event about %s", event.Subject())
+	}
+	if _, err := alice.DeadLetters(ctx, 10); err == nil || !strings.Contains(err.Error(), "403") {
+		t.Errorf("dead letters for alice = %v, want 403", err)
+	}
+	admin := client.New("http://"+announced, visitor)
+	if err := admin.Login(ctx, "admin", "admin"); err != nil {
+		t.Fatal(err)
+	}
+	if letters, err := admin.DeadLetters(ctx, 10); err != nil || len(letters) != 0 {
+		t.Errorf("dead letters for admin = %v, %v", letters, err)
+	}
+	stranger := client.New("http://dev2.localhost:8080", visitor).WithToken(alice.Token())
+	if _, err := stranger.Pods(ctx); err == nil || !strings.Contains(err.Error(), "does not match the URL tenant") {
+		t.Errorf("alice of dev at dev2's address = %v", err)
+	}
+	answer, err := visitor.Get("http://" + announced + "/ca.pem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if text, err := io.ReadAll(answer.Body); err != nil || string(text) != "certificate" {
+		t.Errorf("ca.pem = %q, %v", text, err)
+	}
+}
+
+// TestCommitsAreSentBeforeTheEnd: SIGTERM right after an answer loses nothing.
+func TestCommitsAreSentBeforeTheEnd(t *testing.T) {
+	t.Parallel()
+
+	broker := podstest.NewBroker(t)
+	api := functiontest.Serve(t, build, newSettings(t, broker))
+	alice := client.New(api.URL(""), http.DefaultClient)
+	if err := alice.Login(t.Context(), "alice", "alice"); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"aaa", "bbb", "ccc"} {
+		if _, err := alice.CreatePod(t.Context(), map[string]any{"pod_id": id, "template": "hello"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	api.Terminate()
+	if taken := broker.Taken(); len(taken) != 3 {
+		t.Errorf("the broker took %d events, want 3", len(taken))
+	}
+}
+
+func TestIssuerRefusesOtherAddresses(t *testing.T) {
+	t.Parallel()
+
+	set := newSettings(t, podstest.NewBroker(t))
+	for _, address := range []string{"pods.example.org:443", "10.0.0.1:8080", "localhost"} {
+		set.DevelopmentIssuer = address
+		f, err := function.New("api", "", set.Process)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := build(t.Context(), f, set); err == nil {
+			t.Errorf("%s is taken, where everybody could log in as anybody", address)
+		}
+		f.Close(t.Context())
+	}
+}

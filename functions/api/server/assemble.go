@@ -1,0 +1,108 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/pods-service/pods/functions/api/issuer"
+	"github.com/pods-service/pods/shared/auth"
+	"github.com/pods-service/pods/shared/images"
+	"github.com/pods-service/pods/shared/permissions"
+	"github.com/pods-service/pods/shared/pods"
+	"github.com/pods-service/pods/shared/rest"
+	"github.com/pods-service/pods/shared/templates"
+)
+
+// requestTimeout bounds the work on one API request.
+const requestTimeout = 30 * time.Second
+
+// Choices are what an operator can choose about the API, from the environment.
+type Choices struct {
+	Images      []string `env:"PODS_IMAGES" help:"images users may name beside those of the templates, separated by commas"`
+	CORSOrigins []string `env:"PODS_CORS_ORIGINS" envDefault:"*" help:"origins whose pages may call the API"`
+}
+
+// Parts are what the API of a running service is put together from. All are
+// required but Issuer, Checks and Extra.
+type Parts struct {
+	Choices
+	Store   Store
+	Tail    Tail
+	Tenants *auth.Registry
+	SiteID  string
+	Rules   pods.Rules
+	Catalog *templates.Catalog
+	Deriver *templates.Deriver
+	Admins  permissions.Admins
+	// GatewayPort is the port at which visitors reach pods over TLS.
+	GatewayPort string
+	// Issuer is the development issuer, served beside the API.
+	Issuer *issuer.Issuer
+	// Checks are as in Config.
+	Checks map[string]func(context.Context) error
+	// Extra are handlers by their patterns, for what is no part of the API.
+	Extra      map[string]http.Handler
+	Registerer prometheus.Registerer
+	Logger     *slog.Logger
+	Version    string
+}
+
+// Assemble returns the handler of the whole API.
+func Assemble(parts Parts) http.Handler {
+	api := New(Config{
+		Store: parts.Store, Tail: parts.Tail, Deriver: parts.Deriver, Rules: parts.Rules, Now: time.Now, Logger: parts.Logger,
+		Allowlist: images.NewAllowlist(append(parts.Catalog.Images(), parts.Images...)...),
+		Tenant: func(id string) pods.Tenant {
+			tenant, _ := parts.Tenants.Tenant(id)
+			return tenant.Tenant
+		},
+		Link:   linkAt(parts.GatewayPort),
+		Checks: parts.Checks,
+	})
+	router := rest.Config{
+		Authenticator: auth.NewAuthenticator(parts.Tenants, parts.SiteID), Admins: parts.Admins, Logger: parts.Logger,
+		Version: parts.Version, Timeout: requestTimeout, Observe: observeRequests(parts.Registerer),
+	}
+	extra := map[string]http.Handler{}
+	maps.Copy(extra, parts.Extra)
+	if parts.Issuer != nil {
+		for _, path := range issuer.Paths {
+			extra[path] = parts.Issuer
+		}
+	}
+	return api.Handler(router, parts.CORSOrigins, extra)
+}
+
+// linkAt returns how a networking entry is reached at a gateway's port for TLS.
+func linkAt(port string) func(pods.Networking) string {
+	return func(entry pods.Networking) string {
+		scheme, host := entry.Protocol, net.JoinHostPort(entry.URL, port)
+		if entry.Protocol == pods.ProtocolHTTP {
+			scheme = "https"
+		}
+		if port == "443" {
+			host = entry.URL
+		}
+		return scheme + "://" + host
+	}
+}
+
+// observeRequests counts and times the API's requests by route.
+func observeRequests(registry prometheus.Registerer) func(route string, status int, elapsed time.Duration) {
+	duration := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "pods_api_request_duration_seconds",
+		Help:    "Time to answer a request, by route and HTTP status.",
+		Buckets: prometheus.ExponentialBuckets(0.001, 2, 14), // 1 ms to 8 s
+	}, []string{"route", "status"})
+	registry.MustRegister(duration)
+	return func(route string, status int, elapsed time.Duration) {
+		duration.WithLabelValues(route, strconv.Itoa(status)).Observe(elapsed.Seconds())
+	}
+}

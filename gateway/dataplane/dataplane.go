@@ -1,0 +1,89 @@
+// Package dataplane puts the gateway together: the routes, kept current, and
+// the servers that pass visitors' requests on by them.
+package dataplane
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pods-service/pods/gateway/feed"
+	"github.com/pods-service/pods/gateway/proxy"
+	"github.com/pods-service/pods/gateway/server"
+	"github.com/pods-service/pods/shared/cache"
+)
+
+// maxVisitors bounds the connections that each listener holds.
+const maxVisitors = 10000
+
+// Options say what a Gateway is made of. All are required but GetCertificate,
+// without which there may be no Secure.
+type Options struct {
+	Source  feed.Source
+	Changes *cache.Cache // tells which pods have changed
+	Plain   net.Listener
+	Secure  net.Listener // for TLS
+	// GetCertificate is asked at each TLS handshake.
+	GetCertificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	// DrainTimeout is how long visitors may go on after Run is told to end.
+	DrainTimeout time.Duration
+	Version      string
+	Logger       *slog.Logger
+	Registerer   prometheus.Registerer
+}
+
+// Gateway is visitors' way to pods. Make one with New.
+type Gateway struct {
+	options Options
+	feed    *feed.Feed
+	proxy   *proxy.Handler
+	server  *server.Server
+}
+
+// New returns a Gateway that does not serve yet.
+func New(options Options) *Gateway {
+	g := &Gateway{options: options}
+	g.feed = feed.New(feed.Options{Source: options.Source, Logger: options.Logger, Registerer: options.Registerer})
+	g.proxy = proxy.New(proxy.Options{
+		Routes: g.feed.Table, Version: options.Version, Logger: options.Logger, AccessLevel: slog.LevelDebug,
+		Registerer: options.Registerer,
+	})
+	g.server = server.New(server.Options{
+		Handler: g.proxy, GetCertificate: options.GetCertificate, Logger: options.Logger, Registerer: options.Registerer,
+		MaxConnections: maxVisitors, DrainTimeout: options.DrainTimeout,
+	})
+	return g
+}
+
+// Ready returns an error until it is known which pods there are.
+func (g *Gateway) Ready() error {
+	if g.feed.Table() == nil {
+		return errors.New("the routes have not been read yet")
+	}
+	return nil
+}
+
+// Run serves until ctx ends or a listener fails, and returns when visitors have
+// gone or the time to drain is over. It must be called once.
+//
+// The end of ctx is no error.
+func (g *Gateway) Run(ctx context.Context) error {
+	// Visitors who are still there need routes until they have gone.
+	reading, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	group := errgroup.Group{}
+	group.Go(func() error { return g.feed.Run(reading) })
+	group.Go(func() error { g.feed.Listen(reading, g.options.Changes); return nil })
+	group.Go(func() error {
+		defer stop()
+		defer g.proxy.Close()
+		return g.server.Run(ctx, g.options.Plain, g.options.Secure)
+	})
+	return group.Wait()
+}

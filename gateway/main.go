@@ -1,0 +1,94 @@
+// Command gateway is visitors' way to users' pods.
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net/http"
+	"time"
+
+	assets "github.com/pods-service/pods"
+	"github.com/pods-service/pods/gateway/certs"
+	"github.com/pods-service/pods/gateway/dataplane"
+	"github.com/pods-service/pods/gateway/feed"
+	"github.com/pods-service/pods/shared/function"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+type settings struct {
+	function.Process
+	function.Storage
+	function.Tenancy
+	HTTP  string `env:"PODS_GATEWAY_HTTP" envDefault:":8081"`
+	HTTPS string `env:"PODS_GATEWAY_HTTPS" envDefault:":8443"`
+	// CADir holds a development CA that makes a certificate for each host.
+	CADir string `env:"PODS_CA_DIR"`
+	// TLSCertFile and TLSKeyFile hold one certificate for all hosts instead.
+	TLSCertFile string `env:"PODS_TLS_CERT_FILE"`
+	TLSKeyFile  string `env:"PODS_TLS_KEY_FILE"`
+}
+
+// spreadTime is how long after it has said that it is no longer ready the
+// gateway still takes visitors: others need that long to hear of it.
+const spreadTime = 5 * time.Second
+
+// OfProcess implements function.Settings.
+func (s settings) OfProcess() function.Process {
+	s.DrainQuiet = max(s.DrainQuiet, spreadTime)
+	return s.Process
+}
+
+func main() { function.Main("gateway", version, build) }
+
+func build(ctx context.Context, f *function.Function, set settings) (http.Handler, error) {
+	domain, err := f.OpenDomain(ctx, set.Tenancy, assets.Templates())
+	if err != nil {
+		return nil, err
+	}
+	certificates, err := openCertificates(set, domain.Tenants.Domains())
+	if err != nil {
+		return nil, err
+	}
+	state, err := f.OpenQuiet(ctx, set.Storage)
+	if err != nil {
+		return nil, err
+	}
+	plain, err := f.Listen(set.HTTP)
+	if err != nil {
+		return nil, err
+	}
+	secure, err := f.Listen(set.HTTPS)
+	if err != nil {
+		return nil, err
+	}
+	visitors := dataplane.New(dataplane.Options{
+		Source:  feed.Merged{Store: state.Store, Deriver: domain.Deriver},
+		Changes: state.Cache, Plain: plain, Secure: secure, GetCertificate: certificates,
+		DrainTimeout: set.DrainTimeout / 2, Version: f.Version, Logger: f.Logger, Registerer: f.Registry,
+	})
+	f.Ready = visitors.Ready
+	f.Background(visitors.Run)
+	return http.NotFoundHandler(), nil
+}
+
+// openCertificates returns what TLS handshakes are answered with.
+func openCertificates(set settings, domains []string) (func(*tls.ClientHelloInfo) (*tls.Certificate, error), error) {
+	if set.CADir != "" {
+		authority, err := certs.Open(certs.Options{Dir: set.CADir, Domains: domains})
+		if err != nil {
+			return nil, err
+		}
+		return authority.GetCertificate, nil
+	}
+	if set.TLSCertFile == "" || set.TLSKeyFile == "" {
+		return nil, errors.New("no certificates: set PODS_CA_DIR, or PODS_TLS_CERT_FILE and PODS_TLS_KEY_FILE")
+	}
+	pair, err := certs.OpenPair(set.TLSCertFile, set.TLSKeyFile)
+	if err != nil {
+		return nil, err
+	}
+	return pair.GetCertificate, nil
+}

@@ -1,0 +1,134 @@
+package function
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+
+	"github.com/pods-service/pods/shared/cache"
+	"github.com/pods-service/pods/shared/events"
+)
+
+const (
+	// flushGrace is how long an event may wait in the outbox before a tick
+	// sends it: less would race with the delivery right after its commit.
+	flushGrace = 5 * time.Second
+	// publishTimeout bounds the delivery of an event that is in no outbox.
+	publishTimeout = 30 * time.Second
+	// maxPublishing is how many of those are delivered at a time.
+	maxPublishing = 64
+)
+
+// Changes tells every instance of the gateway that a pod has changed, within a
+// bounded time, as cache.Cache does.
+type Changes interface {
+	Publish(ctx context.Context, change cache.Change)
+}
+
+// Publisher tells others of what a program has done: it has events delivered,
+// and every gateway told of the pods they are about. All of that goes on in the
+// background after the reply to whoever asked; Close waits for it. It is safe
+// for concurrent use.
+type Publisher struct {
+	changes Changes
+	logger  *slog.Logger
+	slots   chan struct{} // one per event that is in no outbox
+
+	sink  events.Sink   // set by Start
+	relay *events.Relay // set by Start
+
+	mu      sync.Mutex
+	closed  bool
+	running sync.WaitGroup // added to with mu held and closed false
+}
+
+// NewPublisher returns a publisher that tells changes of pods. Start comes
+// before anything else.
+func NewPublisher(changes Changes, logger *slog.Logger) *Publisher {
+	return &Publisher{changes: changes, logger: logger, slots: make(chan struct{}, maxPublishing)}
+}
+
+// Start says where events are kept and where they go. It must be called once,
+// before anything is committed.
+func (p *Publisher) Start(outbox events.Outbox, sink events.Sink, options events.RelayOptions) {
+	p.sink, p.relay = sink, events.NewRelay(outbox, sink, options)
+}
+
+// Committed is told of the events of each transaction, as postgres.Options has
+// it.
+func (p *Publisher) Committed(written []cloudevents.Event) {
+	p.relay.Enqueue(written)
+	seen := map[cache.Change]bool{}
+	for _, event := range written {
+		data, err := events.PodDataOf(event)
+		change := cache.Change{TenantID: data.TenantID, PodID: data.PodID}
+		if err != nil || seen[change] {
+			continue
+		}
+		seen[change] = true
+		p.track(func() { p.changes.Publish(context.Background(), change) })
+	}
+}
+
+// Publish delivers events that are in no outbox: whoever sends them sends them
+// again.
+func (p *Publisher) Publish(sent []cloudevents.Event) {
+	for _, event := range sent {
+		p.track(func() {
+			ctx, cancel := context.WithTimeout(context.Background(), publishTimeout)
+			defer cancel()
+			if err := p.send(ctx, event); err != nil {
+				p.logger.Warn("an event got lost", "type", event.Type(), "subject", event.Subject(), "error", err)
+			}
+		})
+	}
+}
+
+func (p *Publisher) send(ctx context.Context, event cloudevents.Event) error {
+	select {
+	case p.slots <- struct{}{}:
+		defer func() { <-p.slots }()
+		return p.sink.Send(ctx, event)
+	case <-ctx.Done():
+		return fmt.Errorf("wait to send: %w", ctx.Err())
+	}
+}
+
+// track runs fn in the background, unless Close has been called.
+func (p *Publisher) track(fn func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.closed {
+		p.running.Go(fn)
+	}
+}
+
+// Flush sends what has waited in the outbox for longer than a delivery after a
+// commit takes to begin. It does not wait for the deliveries.
+func (p *Publisher) Flush(ctx context.Context) error {
+	_, err := p.relay.Flush(ctx, flushGrace)
+	return err
+}
+
+// Resume sends all that an earlier process has left in the outbox. Only a
+// process that is alone may call it.
+func (p *Publisher) Resume(ctx context.Context) error {
+	_, err := p.relay.Flush(ctx, 0)
+	return err
+}
+
+// Close takes nothing more and waits for what is under way until ctx ends. What
+// is cut short then stays in the outbox. It must be called once, after Start.
+//
+// Errors: ctx's, when something was cut short.
+func (p *Publisher) Close(ctx context.Context) error {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	return errors.Join(p.relay.Close(ctx), within(ctx, p.running.Wait))
+}
