@@ -10,10 +10,10 @@ GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.6.2
 GOVULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.1.4
 
 .DEFAULT_GOAL := help
-.PHONY: help run down clean build test bench fmt lint vuln tidy generate verify cover
+.PHONY: help run down clean build test test-knative bench fmt lint vuln tidy generate verify cover
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z\/-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z\/-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build ## bring the service up, run its main job, stay until Ctrl-C
 	@scripts/run.sh
@@ -44,6 +44,9 @@ bin/hello.tar: bin/cluster bin/hello
 
 test: build ## run every test, with the race detector
 	@scripts/test.sh
+
+test-knative: build ## run the end-to-end tests and the faults on Knative, on this machine
+	@scripts/test-knative.sh
 
 bench: build ## measure against plain Kubernetes and print the table
 	@scripts/bench.sh

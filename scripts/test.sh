@@ -16,12 +16,13 @@ export TEST_KUBECONFIG=$KUBECONFIG TEST_BIN=$BIN
 [ -z "$lifecycle" ] || export TEST_CLUSTER=$BIN/cluster
 
 say "Running the tests with the race detector"
-# The end-to-end tests stop parts of the cluster, so they come by themselves.
-mapfile -t packages < <(go list -f '{{.Dir}}/...' -m | xargs go list | grep -v /test/e2e)
+# The tests of the whole service stop parts of the cluster, so they come by
+# themselves; those of Knative have a script of their own.
+mapfile -t packages < <(go list -f '{{.Dir}}/...' -m | xargs go list | grep -vE '/test/(e2e|podsd|knative)$')
 "$BIN/withservers" -- go test -race -timeout 20m "$@" "${packages[@]}"
 
 say "Running the end-to-end tests"
-go test -timeout 30m -parallel 4 ./test/e2e
+go test -timeout 30m -parallel 4 -p 1 ./test/e2e ./test/podsd
 
 if [ -n "$lifecycle" ] && [ -n "$CLUSTER_STARTED" ]; then
   release_cluster

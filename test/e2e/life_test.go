@@ -13,52 +13,56 @@ import (
 
 	"github.com/pods-service/pods/shared/client"
 	"github.com/pods-service/pods/shared/pods"
+	"github.com/pods-service/pods/test/suite"
 )
 
 // TestLife is the service's main job from create to delete.
 func TestLife(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
-	alice, web := s.as(t, "alice"), s.web(t)
+	s := shared
+	alice, web := s.User(t, "alice"), s.Browser(t)
+	podID := suite.NewID("docpod")
+	address := suite.Address(podID)
 
-	created := create(t, alice, "docpod", map[string]string{"HELLO_FINAL_LINE": "and that was all"})
+	created := suite.Create(t, alice, podID, map[string]string{"HELLO_FINAL_LINE": "and that was all"})
 	if created.Status != pods.StatusRequested || !strings.HasPrefix(created.Template, "hello:latest@") {
 		t.Errorf("created as %s from %s", created.Status, created.Template)
 	}
-	pod := waitFor(t, alice, "docpod", pods.StatusAvailable)
+	pod := suite.WaitFor(t, alice, podID, pods.StatusAvailable)
 	if pod.StartInstanceTS == nil || pod.TimeToStopTS == nil && pod.TimeToStopDefault >= 0 {
 		t.Errorf("an AVAILABLE pod has start %v and time to stop %v", pod.StartInstanceTS, pod.TimeToStopTS)
 	}
-	secure := s.get(t, web, "https://docpod.pods.localhost/")
-	contains(t, "the page", secure.body, "docpod")
-	if secure.status != 200 || secure.proto != "HTTP/2.0" {
-		t.Errorf("https answers %d by %s", secure.status, secure.proto)
+	secure := suite.Get(t, web, address)
+	suite.Contains(t, "the page", secure.Body, podID)
+	if secure.Status != http.StatusOK || secure.Proto != "HTTP/2.0" {
+		t.Errorf("https answers %d by %s", secure.Status, secure.Proto)
 	}
-	if plain := s.get(t, web, "http://docpod.pods.localhost/headers"); plain.status != 200 || !strings.Contains(plain.body, "docpod.pods.localhost") {
-		t.Errorf("http answers %d %s", plain.status, plain.body)
+	host := podID + ".pods.localhost"
+	if plain := suite.Get(t, web, "http://"+host+"/headers"); plain.Status != http.StatusOK || !strings.Contains(plain.Body, host) {
+		t.Errorf("http answers %d %s", plain.Status, plain.Body)
 	}
-	echo(t, s, "ws://docpod.pods.localhost/ws")
-	s.waitObjects(t, "pod/pods-dev-dev-docpod", "service/pods-dev-dev-docpod")
+	echo(t, s, "ws://"+host+"/ws")
+	s.WaitRunning(t, podID)
 
-	logs, err := alice.PodLogs(t.Context(), "docpod")
+	logs, err := alice.PodLogs(t.Context(), podID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	contains(t, "the log", logs.Logs, "5000", "path=/headers")
-	contains(t, "the action log", strings.Join(logs.ActionLogs, "\n"), "Pod object created by 'alice'",
+	suite.Contains(t, "the log", logs.Logs, "5000", "path=/headers")
+	suite.Contains(t, "the action log", strings.Join(logs.ActionLogs, "\n"), "Pod object created by 'alice'",
 		"spawner set status to CREATING", "health set status to AVAILABLE")
 
-	if _, err := alice.StopPod(t.Context(), "docpod"); err != nil {
+	if _, err := alice.StopPod(t.Context(), podID); err != nil {
 		t.Fatal(err)
 	}
-	stopped := waitFor(t, alice, "docpod", pods.StatusStopped)
+	stopped := suite.WaitFor(t, alice, podID, pods.StatusStopped)
 	if stopped.StartInstanceTS != nil || stopped.TimeToStopTS != nil || stopped.StatusContainer != (pods.ContainerStatus{}) {
 		t.Errorf("a STOPPED pod keeps %+v", stopped)
 	}
-	s.waitObjects(t)
-	s.waitPage(t, web, "https://docpod.pods.localhost/", http.StatusServiceUnavailable)
-	err = eventually(t.Context(), func() error {
-		logs, err := alice.PodLogs(t.Context(), "docpod")
+	s.WaitGone(t, podID)
+	suite.WaitPage(t, web, address, http.StatusServiceUnavailable)
+	err = suite.Eventually(t.Context(), func() error {
+		logs, err := alice.PodLogs(t.Context(), podID)
 		if err == nil && !strings.Contains(logs.Logs, "and that was all") {
 			err = fmt.Errorf("the kept log lacks the last line: %q", logs.Logs)
 		}
@@ -68,38 +72,29 @@ func TestLife(t *testing.T) {
 		t.Error(err)
 	}
 
-	if _, err := alice.StartPod(t.Context(), "docpod"); err != nil {
+	if _, err := alice.StartPod(t.Context(), podID); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, alice, "docpod", pods.StatusAvailable)
-	if logs, err = alice.PodLogs(t.Context(), "docpod"); err != nil || strings.Contains(logs.Logs, "and that was all") {
+	suite.WaitFor(t, alice, podID, pods.StatusAvailable)
+	if logs, err = alice.PodLogs(t.Context(), podID); err != nil || strings.Contains(logs.Logs, "and that was all") {
 		t.Errorf("the log of a new start holds the old one's: %q, %v", logs.Logs, err)
 	}
-	if _, err := alice.RestartPod(t.Context(), "docpod"); err != nil {
+	if _, err := alice.RestartPod(t.Context(), podID); err != nil {
 		t.Fatal(err)
 	}
-	err = eventually(t.Context(), func() error {
-		pod, err := alice.Pod(t.Context(), "docpod")
-		if err == nil && (pod.Status != pods.StatusAvailable || pod.StatusRequested != pods.DesiredOn) {
-			err = fmt.Errorf("after a restart the pod is %s and wanted %s", pod.Status, pod.StatusRequested)
-		}
-		return err
-	})
-	if err != nil {
-		t.Error(err)
-	}
+	suite.WaitWanted(t, alice, podID)
 
-	if err := alice.DeletePod(t.Context(), "docpod"); err != nil {
+	if err := alice.DeletePod(t.Context(), podID); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := alice.Pod(t.Context(), "docpod"); err == nil {
+	if _, err := alice.Pod(t.Context(), podID); err == nil {
 		t.Error("a deleted pod is still there")
 	}
-	s.waitPage(t, web, "https://docpod.pods.localhost/", http.StatusNotFound)
-	s.waitObjects(t)
+	suite.WaitPage(t, web, address, http.StatusNotFound)
+	s.WaitGone(t, podID)
 }
 
-func echo(t *testing.T, s *suite, url string) {
+func echo(t *testing.T, s *suite.Suite, url string) {
 	t.Helper()
 	dialer := &http.Client{Transport: &http.Transport{DialContext: s.Dial}}
 	conn, _, err := websocket.Dial(t.Context(), url, &websocket.DialOptions{HTTPClient: dialer})
@@ -119,21 +114,21 @@ func echo(t *testing.T, s *suite, url string) {
 // to end.
 func TestRecreate(t *testing.T) {
 	t.Parallel()
-	alice := shared.as(t, "alice")
+	alice, podID := shared.User(t, "alice"), suite.NewID("again")
 
-	create(t, alice, "again", nil)
-	waitFor(t, alice, "again", pods.StatusAvailable)
+	suite.Create(t, alice, podID, nil)
+	suite.WaitFor(t, alice, podID, pods.StatusAvailable)
 	for range 3 {
-		if err := alice.DeletePod(t.Context(), "again"); err != nil {
+		if err := alice.DeletePod(t.Context(), podID); err != nil {
 			t.Fatal(err)
 		}
-		create(t, alice, "again", map[string]string{"ROUND": "next"})
+		suite.Create(t, alice, podID, map[string]string{"ROUND": "next"})
 	}
-	pod := waitFor(t, alice, "again", pods.StatusAvailable)
+	pod := suite.WaitFor(t, alice, podID, pods.StatusAvailable)
 	if pod.EnvironmentVariables["ROUND"] != "next" {
 		t.Errorf("the pod is an earlier one: %v", pod.EnvironmentVariables)
 	}
-	if err := alice.DeletePod(t.Context(), "again"); err != nil {
+	if err := alice.DeletePod(t.Context(), podID); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -142,25 +137,25 @@ func TestRecreate(t *testing.T) {
 // order or the other.
 func TestTwoAtOnce(t *testing.T) {
 	t.Parallel()
-	alice := shared.as(t, "alice")
+	alice, podID := shared.User(t, "alice"), suite.NewID("two")
 	calls := map[string]func(context.Context, string) (client.Pod, error){
 		"stop": alice.StopPod, "restart": alice.RestartPod,
 	}
-	create(t, alice, "two", nil)
-	waitFor(t, alice, "two", pods.StatusAvailable)
+	suite.Create(t, alice, podID, nil)
+	suite.WaitFor(t, alice, podID, pods.StatusAvailable)
 	for range 3 {
 		var wait sync.WaitGroup
 		for name, call := range calls {
 			wait.Go(func() {
-				if _, err := call(t.Context(), "two"); err != nil {
+				if _, err := call(t.Context(), podID); err != nil {
 					t.Errorf("%s: %v", name, err)
 				}
 			})
 		}
 		wait.Wait()
 		var pod client.Pod
-		err := eventually(t.Context(), func() (err error) {
-			pod, err = alice.Pod(t.Context(), "two")
+		err := suite.Eventually(t.Context(), func() (err error) {
+			pod, err = alice.Pod(t.Context(), podID)
 			settled := pod.Status == pods.StatusStopped && pod.StatusRequested == pods.DesiredOff ||
 				pod.Status == pods.StatusAvailable && pod.StatusRequested == pods.DesiredOn
 			if err == nil && !settled {
@@ -172,13 +167,13 @@ func TestTwoAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		if pod.Status == pods.StatusStopped {
-			if _, err := alice.StartPod(t.Context(), "two"); err != nil {
+			if _, err := alice.StartPod(t.Context(), podID); err != nil {
 				t.Fatal(err)
 			}
-			waitFor(t, alice, "two", pods.StatusAvailable)
+			suite.WaitFor(t, alice, podID, pods.StatusAvailable)
 		}
 	}
-	if err := alice.DeletePod(t.Context(), "two"); err != nil {
+	if err := alice.DeletePod(t.Context(), podID); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -187,7 +182,7 @@ func TestTwoAtOnce(t *testing.T) {
 // start.
 func TestEnds(t *testing.T) {
 	t.Parallel()
-	alice := shared.as(t, "alice")
+	alice := shared.User(t, "alice")
 	exit := func(code string) map[string]any {
 		return map[string]any{"template": "hello", "environment_variables": map[string]string{
 			"HELLO_EXIT_CODE": code, "HELLO_EXIT_AFTER": "200ms", "HELLO_LOG_NUL": "1", "HELLO_FINAL_LINE": "bye",
@@ -203,16 +198,15 @@ func TestEnds(t *testing.T) {
 		"noimage":  {map[string]any{"image": "dev.local/hello:nosuchtag"}, pods.StatusError, "image"},
 		"nobinary": {map[string]any{"template": "hello", "command": []string{"/nothing"}}, pods.StatusError, "/nothing"},
 	}
-	for podID, tc := range tests {
-		t.Run(podID, func(t *testing.T) {
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
+			podID := suite.NewID(name)
 			tc.fields["pod_id"] = podID
-			if _, err := alice.CreatePod(t.Context(), tc.fields); err != nil {
-				t.Fatal(err)
-			}
+			suite.CreateOf(t, alice, tc.fields)
 			var pod client.Pod
-			err := eventually(t.Context(), func() (err error) {
+			err := suite.Eventually(t.Context(), func() (err error) {
 				pod, err = alice.Pod(t.Context(), podID)
 				if err == nil && pod.Status != tc.want {
 					err = fmt.Errorf("it is %s (%s)", pod.Status, pod.StatusContainer.Message)
@@ -222,7 +216,7 @@ func TestEnds(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			contains(t, "the message", pod.StatusContainer.Message, tc.message)
+			suite.Contains(t, "the message", pod.StatusContainer.Message, tc.message)
 			if tc.want == pods.StatusComplete {
 				logs, err := alice.PodLogs(t.Context(), podID)
 				if err != nil || strings.Contains(logs.Logs, "\x00") || logs.Logs == "" {
@@ -240,14 +234,13 @@ func TestEnds(t *testing.T) {
 // comes back.
 func TestLostPod(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
-	alice := s.as(t, "alice")
+	alice, podID := shared.User(t, "alice"), suite.NewID("lost")
 
-	create(t, alice, "lost", nil)
-	before := waitFor(t, alice, "lost", pods.StatusAvailable)
-	removePods(t, s)
-	err := eventually(t.Context(), func() error {
-		pod, err := alice.Pod(t.Context(), "lost")
+	suite.Create(t, alice, podID, nil)
+	before := suite.WaitFor(t, alice, podID, pods.StatusAvailable)
+	shared.RemovePods(t, podID)
+	err := suite.Eventually(t.Context(), func() error {
+		pod, err := alice.Pod(t.Context(), podID)
 		if err == nil && (pod.Status != pods.StatusAvailable || pod.StartInstanceTS == nil || pod.StartInstanceTS.Equal(before.StartInstanceTS.Time)) {
 			err = errors.New("it has not been started anew, but is " + string(pod.Status))
 		}

@@ -1,22 +1,19 @@
-// Package service runs podsd as a process of its own, with a state folder and
-// a namespace of its own, for tests and measurements that look at the service
-// from outside.
+// Package service reaches a running service from outside, for tests and
+// measurements: podsd as a process of its own, with a state folder and a
+// namespace of its own, or what is deployed on Knative.
 package service
 
 import (
 	"context"
 	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -29,20 +26,13 @@ const StopTimeout = 2 * time.Minute
 
 // Service is one podsd. Make one with New.
 type Service struct {
+	Access
 	State     string // folder
 	Namespace string
 	binary    string
 	env       []string
 	process   *exec.Cmd
 	ended     chan struct{} // closed when process has ended
-	at        Addresses
-}
-
-// Addresses is where the parts of a running service listen.
-type Addresses struct {
-	API          string `json:"api"`           // URL
-	GatewayHTTP  string `json:"gateway_http"`  // host:port
-	GatewayHTTPS string `json:"gateway_https"` // host:port
 }
 
 // New returns a service that runs binary with a fresh folder below parent and
@@ -120,9 +110,6 @@ func (s *Service) healthy(ctx context.Context) bool {
 func (s *Service) addressFile() string { return filepath.Join(s.State, "addresses.json") }
 func (s *Service) logFile() string     { return filepath.Join(s.State, "podsd.log") }
 
-// At returns where the running service listens.
-func (s *Service) At() Addresses { return s.at }
-
 // PID returns the number of the process.
 func (s *Service) PID() int { return s.process.Process.Pid }
 
@@ -163,45 +150,17 @@ func (s *Service) Log() string {
 	return strings.Join(lines[max(0, len(lines)-60):], "\n")
 }
 
-// As returns a client logged in as a user of the tenant dev.
-func (s *Service) As(ctx context.Context, user string) (*client.Client, error) {
-	c := client.New(s.at.API, &http.Client{Timeout: 30 * time.Second})
-	return c, c.Login(ctx, user, user)
-}
-
-// Dial connects to the gateway, with or without TLS as the port of address
-// says: names below localhost are all this machine.
-func (s *Service) Dial(ctx context.Context, network, address string) (net.Conn, error) {
-	to := s.at.GatewayHTTP
-	if _, port, _ := net.SplitHostPort(address); port == "443" {
-		to = s.at.GatewayHTTPS
-	}
-	return new(net.Dialer).DialContext(ctx, network, to)
-}
-
-// Web returns a client that reaches every pod by name and trusts the
-// service's CA.
-func (s *Service) Web(ctx context.Context) (*http.Client, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.at.API+"/ca.pem", nil)
+// Unsent returns how many events wait in the outbox.
+func (s *Service) Unsent(ctx context.Context) (int, error) {
+	metrics, err := s.read(ctx, "/metrics")
 	if err != nil {
-		return nil, err
+		return 0, fmt.Errorf("ask for the outbox: %w", err)
 	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("fetch the CA: %w", err)
+	_, rest, found := strings.Cut(string(metrics), "\npods_outbox_events ")
+	value, _, _ := strings.Cut(rest, "\n")
+	count, err := strconv.Atoi(value)
+	if !found || err != nil {
+		return 0, fmt.Errorf("the outbox is not counted: %q", value)
 	}
-	defer func() { _ = resp.Body.Close() }()
-	pem, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	if err != nil {
-		return nil, fmt.Errorf("read the CA: %w", err)
-	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(pem) {
-		return nil, errors.New("/ca.pem holds no certificate")
-	}
-	return &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
-		TLSClientConfig:   &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
-		ForceAttemptHTTP2: true,
-		DialContext:       s.Dial,
-	}}, nil
+	return count, nil
 }

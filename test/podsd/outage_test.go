@@ -1,4 +1,4 @@
-package e2e
+package podsd
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 	"github.com/pods-service/pods/shared/client"
 	"github.com/pods-service/pods/shared/pods"
 	"github.com/pods-service/pods/shared/servers"
+	"github.com/pods-service/pods/test/suite"
 )
 
 // outage is how long each dependency stays away.
@@ -60,10 +61,10 @@ func newServers(t *testing.T) *servers.Servers {
 // told to stop just before.
 func steady(t *testing.T, alice *client.Client) client.Pod {
 	t.Helper()
-	create(t, alice, "steady", nil)
-	create(t, alice, "leaving", nil)
-	waitFor(t, alice, "leaving", pods.StatusAvailable)
-	pod := waitFor(t, alice, "steady", pods.StatusAvailable)
+	suite.Create(t, alice, "steady", nil)
+	suite.Create(t, alice, "leaving", nil)
+	suite.WaitFor(t, alice, "leaving", pods.StatusAvailable)
+	pod := suite.WaitFor(t, alice, "steady", pods.StatusAvailable)
 	if _, err := alice.StopPod(t.Context(), "leaving"); err != nil {
 		t.Fatal(err)
 	}
@@ -72,14 +73,14 @@ func steady(t *testing.T, alice *client.Client) client.Pod {
 
 // during calls check twice a second for as long as the outage lasts; the pod
 // steady must answer each time.
-func during(t *testing.T, s *suite, check func() error) {
+func during(t *testing.T, s *suite.Suite, check func() error) {
 	t.Helper()
-	web := s.web(t)
+	web := s.Browser(t)
 	ticker := time.NewTicker(500 * time.Millisecond)
 	defer ticker.Stop()
 	for end := time.Now().Add(outage); time.Now().Before(end); <-ticker.C {
-		if page := s.get(t, web, "https://steady.pods.localhost/"); page.status != http.StatusOK {
-			t.Fatalf("the running pod answers %d: %s", page.status, page.body)
+		if page := suite.Get(t, web, suite.Address("steady")); page.Status != http.StatusOK {
+			t.Fatalf("the running pod answers %d: %s", page.Status, page.Body)
 		}
 		if err := check(); err != nil {
 			t.Fatal(err)
@@ -89,30 +90,30 @@ func during(t *testing.T, s *suite, check func() error) {
 
 // converged checks that everything is as it was asked for and that the steady
 // pod has not been started anew.
-func converged(t *testing.T, s *suite, alice *client.Client, before client.Pod) {
+func converged(t *testing.T, s *suite.Suite, alice *client.Client, before client.Pod) {
 	t.Helper()
-	waitFor(t, alice, "leaving", pods.StatusStopped)
-	after := waitFor(t, alice, "steady", pods.StatusAvailable)
+	suite.WaitFor(t, alice, "leaving", pods.StatusStopped)
+	after := suite.WaitFor(t, alice, "steady", pods.StatusAvailable)
 	if !after.StartInstanceTS.Equal(before.StartInstanceTS.Time) {
 		t.Error("the running pod has been started anew")
 	}
-	create(t, alice, "later", nil)
-	waitFor(t, alice, "later", pods.StatusAvailable)
-	s.waitObjects(t, "pod/pods-dev-dev-later", "pod/pods-dev-dev-steady", "service/pods-dev-dev-later", "service/pods-dev-dev-steady")
-	s.waitSettled(t)
+	suite.Create(t, alice, "later", nil)
+	suite.WaitFor(t, alice, "later", pods.StatusAvailable)
+	s.WaitRunning(t, "later", "steady")
+	s.WaitSettled(t)
 }
 
 func testPostgresOutage(t *testing.T) {
 	t.Parallel()
 	database := newServers(t)
-	s := newService(t, "DATABASE_URL="+database.DatabaseURL, "REDIS_URL="+database.RedisURL)
-	alice := s.as(t, "alice")
+	s := program.Run(t, "DATABASE_URL="+database.DatabaseURL, "REDIS_URL="+database.RedisURL)
+	alice := s.User(t, "alice")
 	before := steady(t, alice)
 
 	if err := database.StopPostgres(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	during(t, s, func() error {
+	during(t, s.Suite, func() error {
 		for _, path := range []string{"/v3/pods", "/v3/pods/steady", "/healthcheck"} {
 			err := alice.Do(t.Context(), http.MethodGet, path, nil, nil)
 			failure, ok := errors.AsType[*client.Error](err)
@@ -125,36 +126,36 @@ func testPostgresOutage(t *testing.T) {
 	if err := database.StartPostgres(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := eventually(t.Context(), func() error { return alice.Do(t.Context(), http.MethodGet, "/healthcheck", nil, nil) }); err != nil {
+	if err := suite.Eventually(t.Context(), func() error { return alice.Do(t.Context(), http.MethodGet, "/healthcheck", nil, nil) }); err != nil {
 		t.Fatal(err)
 	}
-	converged(t, s, alice, before)
+	converged(t, s.Suite, alice, before)
 }
 
 func testRedisOutage(t *testing.T) {
 	t.Parallel()
 	cache := newServers(t)
-	s := newService(t, "DATABASE_URL="+cache.DatabaseURL, "REDIS_URL="+cache.RedisURL)
-	alice := s.as(t, "alice")
+	s := program.Run(t, "DATABASE_URL="+cache.DatabaseURL, "REDIS_URL="+cache.RedisURL)
+	alice := s.User(t, "alice")
 	before := steady(t, alice)
 
 	if err := cache.StopRedis(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	create(t, alice, "meanwhile", nil)
-	waitFor(t, alice, "meanwhile", pods.StatusAvailable)
-	s.waitPage(t, s.web(t), "https://meanwhile.pods.localhost/", http.StatusOK)
+	suite.Create(t, alice, "meanwhile", nil)
+	suite.WaitFor(t, alice, "meanwhile", pods.StatusAvailable)
+	suite.WaitPage(t, s.Browser(t), suite.Address("meanwhile"), http.StatusOK)
 	if err := alice.DeletePod(t.Context(), "meanwhile"); err != nil {
 		t.Error(err)
 	}
-	during(t, s, func() error {
+	during(t, s.Suite, func() error {
 		_, err := alice.Pods(t.Context())
 		return err
 	})
 	if err := cache.StartRedis(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	converged(t, s, alice, before)
+	converged(t, s.Suite, alice, before)
 }
 
 func testAPIServerOutage(t *testing.T) {
@@ -163,8 +164,8 @@ func testAPIServerOutage(t *testing.T) {
 		t.Log("TEST_CLUSTER is not set: the API server of a cluster that is not ours is left alone")
 		return
 	}
-	s := newService(t)
-	alice := s.as(t, "alice")
+	s := program.Run(t)
+	alice := s.User(t, "alice")
 	before := steady(t, alice)
 
 	control(t, tool, "stop")
@@ -174,11 +175,11 @@ func testAPIServerOutage(t *testing.T) {
 			control(t, tool, "start")
 		}
 	}()
-	created := create(t, alice, "waiting", nil)
+	created := suite.Create(t, alice, "waiting", nil)
 	if created.Status != pods.StatusRequested {
 		t.Errorf("a pod created without a cluster is %s", created.Status)
 	}
-	during(t, s, func() error {
+	during(t, s.Suite, func() error {
 		if _, err := alice.Pod(t.Context(), "steady"); err != nil {
 			return err
 		}
@@ -187,11 +188,11 @@ func testAPIServerOutage(t *testing.T) {
 	})
 	control(t, tool, "start")
 	started = true
-	waitFor(t, alice, "waiting", pods.StatusAvailable)
+	suite.WaitFor(t, alice, "waiting", pods.StatusAvailable)
 	if err := alice.DeletePod(t.Context(), "waiting"); err != nil {
 		t.Error(err)
 	}
-	converged(t, s, alice, before)
+	converged(t, s.Suite, alice, before)
 }
 
 // control stops or starts the API server of the local cluster.

@@ -1,30 +1,17 @@
-package e2e
+package podsd
 
 import (
 	"context"
-	"errors"
-	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/pods-service/pods/shared/client"
 	"github.com/pods-service/pods/shared/pods"
+	"github.com/pods-service/pods/test/suite"
 )
-
-// removePods deletes every pod of s from the cluster, as an operator might.
-func removePods(t *testing.T, s *suite) {
-	t.Helper()
-	now := int64(0)
-	err := cluster.CoreV1().Pods(s.Namespace).DeleteCollection(t.Context(), metav1.DeleteOptions{GracePeriodSeconds: &now}, metav1.ListOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-}
 
 // deed is something a user asks for, and how it must end whatever happens on
 // the way.
@@ -34,7 +21,7 @@ type deed struct {
 	// recorded reports whether what was asked for had been committed. Nil means
 	// that the points of the deed are passed only after that.
 	recorded func(context.Context, *client.Client) bool
-	check    func(*testing.T, *suite, *client.Client)
+	check    func(*testing.T, *suite.Suite, *client.Client)
 }
 
 const victim = "victim"
@@ -49,11 +36,11 @@ var deeds = map[string]deed{
 			_, err := c.Pod(ctx, victim)
 			return err == nil
 		},
-		check: func(t *testing.T, s *suite, c *client.Client) {
-			waitFor(t, c, victim, pods.StatusAvailable)
-			s.waitObjects(t, "pod/pods-dev-dev-"+victim, "service/pods-dev-dev-"+victim)
-			if page := s.get(t, s.web(t), "https://"+victim+".pods.localhost/"); page.status != 200 {
-				t.Errorf("its address answers %d", page.status)
+		check: func(t *testing.T, s *suite.Suite, c *client.Client) {
+			suite.WaitFor(t, c, victim, pods.StatusAvailable)
+			s.WaitRunning(t, victim)
+			if page := suite.Get(t, s.Browser(t), suite.Address(victim)); page.Status != http.StatusOK {
+				t.Errorf("its address answers %d", page.Status)
 			}
 		},
 	},
@@ -67,9 +54,9 @@ var deeds = map[string]deed{
 			pod, err := c.Pod(ctx, victim)
 			return err == nil && pod.StatusRequested == pods.DesiredOff
 		},
-		check: func(t *testing.T, s *suite, c *client.Client) {
-			waitFor(t, c, victim, pods.StatusStopped)
-			s.waitObjects(t)
+		check: func(t *testing.T, s *suite.Suite, c *client.Client) {
+			suite.WaitFor(t, c, victim, pods.StatusStopped)
+			s.WaitGone(t, victim)
 		},
 	},
 	"restart": {
@@ -78,18 +65,9 @@ var deeds = map[string]deed{
 			_, err := c.RestartPod(ctx, victim)
 			return err
 		},
-		check: func(t *testing.T, s *suite, c *client.Client) {
-			err := eventually(t.Context(), func() error {
-				pod, err := c.Pod(t.Context(), victim)
-				if err == nil && (pod.Status != pods.StatusAvailable || pod.StatusRequested != pods.DesiredOn) {
-					err = fmt.Errorf("the pod is %s and wanted %s", pod.Status, pod.StatusRequested)
-				}
-				return err
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			s.waitObjects(t, "pod/pods-dev-dev-"+victim, "service/pods-dev-dev-"+victim)
+		check: func(t *testing.T, s *suite.Suite, c *client.Client) {
+			suite.WaitWanted(t, c, victim)
+			s.WaitRunning(t, victim)
 		},
 	},
 	"delete": {
@@ -99,7 +77,7 @@ var deeds = map[string]deed{
 			_, err := c.Pod(ctx, victim)
 			return err != nil
 		},
-		check: func(t *testing.T, s *suite, _ *client.Client) { s.waitObjects(t) },
+		check: func(t *testing.T, s *suite.Suite, _ *client.Client) { s.WaitGone(t, victim) },
 	},
 }
 
@@ -126,28 +104,28 @@ func TestKilled(t *testing.T) {
 
 func killAt(t *testing.T, deed deed, point string) {
 	trap := filepath.Join(t.TempDir(), "point")
-	s := newService(t, "PODS_KILL_FILE="+trap)
-	alice := s.as(t, "alice")
+	s := program.Run(t, "PODS_KILL_FILE="+trap)
+	alice := s.User(t, "alice")
 	if deed.status != "" {
-		create(t, alice, victim, nil)
-		waitFor(t, alice, victim, deed.status)
+		suite.Create(t, alice, victim, nil)
+		suite.WaitFor(t, alice, victim, deed.status)
 	}
 	if err := os.WriteFile(trap, []byte(point), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	asked := deed.ask(t.Context(), alice)
 	select {
-	case <-s.Ended():
-	case <-time.After(patience):
+	case <-s.Process.Ended():
+	case <-time.After(suite.Patience):
 		t.Fatal("the process never came to " + point)
 	}
 	if err := os.Remove(trap); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Start(t.Context()); err != nil {
+	if err := s.Process.Start(t.Context()); err != nil {
 		t.Fatalf("start after the kill: %v\n%s", err, s.Log())
 	}
-	alice = s.as(t, "alice")
+	alice = s.User(t, "alice")
 	// What was committed must come about even if its answer was cut off. Work of
 	// the service's own may have come to the point first: then the user, who got
 	// an error, asks again.
@@ -156,20 +134,6 @@ func killAt(t *testing.T, deed deed, point string) {
 			t.Fatal(err)
 		}
 	}
-	deed.check(t, s, alice)
-	s.waitSettled(t)
-}
-
-// waitSettled waits until the outbox is empty: every event has been delivered.
-func (s *suite) waitSettled(t *testing.T) {
-	t.Helper()
-	err := eventually(t.Context(), func() error {
-		if metrics := s.metrics(t); !strings.Contains(metrics, "\npods_outbox_events 0\n") {
-			return errors.New("the outbox is not empty, or is not counted")
-		}
-		return nil
-	})
-	if err != nil {
-		t.Error(err)
-	}
+	deed.check(t, s.Suite, alice)
+	s.WaitSettled(t)
 }

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Deploys the service on Knative, to the cluster on this machine, and runs the
+# end-to-end tests there, then those of what only Knative has. What it has
+# started it takes down again. Arguments go to go test.
+. "$(dirname "$0")/lib.sh"
+
+own_cluster || fail "these tests kill parts of Knative, so they use the cluster on this machine alone: unset KUBECONFIG"
+"$(dirname "$0")/install.sh"
+export PODS_STATE=${PODS_STATE:-$(mktemp -d /tmp/pods-test.XXXXXX)}
+STATE=$PODS_STATE
+
+undeploy=
+finish() {
+  [ -z "$undeploy" ] || KUBECONFIG= "$(dirname "$0")/undeploy.sh"
+  release_cluster
+  rm -rf "$STATE"
+}
+trap finish EXIT
+if ! cluster status >/dev/null 2>&1; then
+  CLUSTER_STARTED=1
+elif ! cluster kubectl get namespace pods-service >/dev/null 2>&1; then
+  undeploy=1
+fi
+
+"$(dirname "$0")/deploy.sh"
+use_cluster
+settings=(TEST_KUBECONFIG="$KUBECONFIG" TEST_TARGET=knative)
+
+say "Running the end-to-end tests on Knative"
+env "${settings[@]}" go test -count=1 -timeout 30m -parallel 4 "$@" ./test/e2e
+
+say "Running the tests of what only Knative has"
+# They kill processes in containers.
+as_root env "${settings[@]}" go test -v -count=1 -timeout 40m "$@" ./test/knative
