@@ -40,6 +40,7 @@ use_cluster() {
   if ! cluster status >/dev/null 2>&1; then
     say "Starting Kubernetes on this machine"
     CLUSTER_STARTED=1
+    cluster install
     cluster up
   fi
   cluster load "$BIN/hello.tar"

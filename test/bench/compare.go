@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"strconv"
@@ -49,6 +50,9 @@ func compare(ctx context.Context, s *service.Service, b *baseline, pairs int) (*
 			},
 		}
 		for turn := range sides {
+			if err := randomMoment(ctx); err != nil {
+				return nil, err
+			}
 			if err := sides[(i+turn)%2](); err != nil {
 				return nil, err
 			}
@@ -63,6 +67,26 @@ func compare(ctx context.Context, s *service.Service, b *baseline, pairs int) (*
 		}
 	}
 	return r.finish(), nil
+}
+
+// relistPeriod is how often the kubelet looks at its containers, and so how
+// coarsely it tells of them.
+const relistPeriod = time.Second
+
+// randomMoment waits for a random part of the kubelet's period. A side begins
+// when the pod before it is gone, which is always at the same point of the
+// period: without the wait every run of a side would meet the kubelet at that
+// side's own point, and a difference of milliseconds between the two could cost
+// one of them nothing or a whole period each time. Users come at any moment.
+func randomMoment(ctx context.Context) error {
+	timer := time.NewTimer(rand.N(relistPeriod)) //nolint:gosec // chance, not secrecy
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // create makes a pod and returns how long it took to be AVAILABLE, and to
