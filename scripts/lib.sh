@@ -20,7 +20,8 @@ fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
 as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; return; fi
   command -v sudo >/dev/null || fail "this step needs root: run make as root, or install sudo"
-  sudo --preserve-env=PATH,GOPATH,GOMODCACHE,GOCACHE,GOPROXY,GOFLAGS,HOME "$@"
+  # sudo has a PATH of its own, on which Go need not be.
+  sudo --preserve-env=GOPATH,GOMODCACHE,GOCACHE,GOPROXY,GOFLAGS,HOME env "PATH=$PATH" "$@"
 }
 
 cluster() { as_root "$BIN/cluster" "$@"; }
