@@ -4,11 +4,13 @@
 package manifests_test
 
 import (
+	"maps"
 	"path/filepath"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
@@ -97,6 +99,16 @@ type workload struct {
 	name     string // kind and name
 	template corev1.PodTemplateSpec
 	isJob    bool
+	function string // its name, for a Knative Service
+}
+
+// labels returns those of its pods.
+func (w workload) labels() labels.Set {
+	set := labels.Set(maps.Clone(w.template.Labels))
+	if w.function != "" {
+		set["serving.knative.dev/service"] = w.function // Knative adds it
+	}
+	return set
 }
 
 func (d deployment) workloads() []workload {
@@ -105,11 +117,15 @@ func (d deployment) workloads() []workload {
 		{"serving.knative.dev", "Service"}, {"apps", "Deployment"}, {"apps", "StatefulSet"}, {"batch", "Job"},
 	} {
 		for _, object := range d.of(kind.group, kind.kind) {
-			all = append(all, workload{
+			w := workload{
 				name:     object.GetKind() + " " + object.GetName(),
 				template: decode[corev1.PodTemplateSpec](object, "spec", "template"),
 				isJob:    kind.kind == "Job",
-			})
+			}
+			if kind.kind == "Service" {
+				w.function = object.GetName()
+			}
+			all = append(all, w)
 		}
 	}
 	return all

@@ -1,7 +1,6 @@
 package manifests_test
 
 import (
-	"maps"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -159,7 +158,7 @@ func usersNamespaceIsAsBuilt(d deployment, report func(string, ...any)) {
 func servicesSelectSomething(d deployment, report func(string, ...any)) {
 	for _, object := range d.of("", "Service") {
 		selector := labels.SelectorFromSet(decode[corev1.Service](object).Spec.Selector)
-		matches := func(w workload) bool { return selector.Matches(labels.Set(maps.Clone(w.template.Labels))) }
+		matches := func(w workload) bool { return selector.Matches(w.labels()) }
 		if selector.Empty() || !slices.ContainsFunc(d.workloads(), matches) {
 			report("Service %s selects no pod of the deployment", object.GetName())
 		}
