@@ -6,20 +6,49 @@
 images=$BIN/images
 mkdir -p "$images"
 
-# What no server reads. The compiler of queries alone is half of the image.
-trim='rm -rf "$1"/usr/share/{doc,man,info,locale,lintian,bash-completion,perl,perl5,icu,common-licenses} \
-  "$1"/usr/lib/*/{perl,perl5,perl-base,systemd} "$1"/usr/lib/*/libLLVM* "$1"/usr/lib/llvm* "$1"/usr/lib/systemd \
-  "$1"/usr/lib/postgresql/*/lib/bitcode "$1"/usr/bin/perl* \
-  "$1"/usr/lib/locale/[a-z]* "$1"/var/{cache,lib/apt,lib/dpkg,log}'
+# trim removes what no server reads. The compiler of queries alone is a third.
+trim() {
+  cd "$1"
+  rm -rf boot dev home media mnt opt proc root run srv sys usr/games usr/include usr/src \
+    usr/share/{bash-completion,common-licenses,doc,i18n,icu,info,lintian,locale,man,perl,perl5} \
+    usr/lib/*/{gconv,perl,perl-base,perl5,systemd} usr/lib/*/lib{LLVM,perl,z3}* usr/lib/{systemd,llvm*,python*} \
+    usr/lib/postgresql/*/lib/bitcode usr/bin/perl* usr/sbin/* var/{cache,lib/apt,lib/dpkg,log}
+  mkdir -p etc tmp usr/local/bin
+  chmod 1777 tmp
+  # A name for the number that the images run as: initdb asks for it.
+  echo 'pods:x:65532:65532::/tmp:/bin/sh' >etc/passwd
+  echo 'pods:x:65532:' >etc/group
+}
 
-# A user by name for the number that the images run as: initdb asks for it.
-account='mkdir -p "$1"/etc "$1"/tmp && chmod 1777 "$1"/tmp &&
-  echo "pods:x:65532:65532::/tmp:/bin/sh" >"$1"/etc/passwd && echo "pods:x:65532:" >"$1"/etc/group'
+# postgres adds the program that starts the server, and short paths.
+postgres() {
+  local program
+  install -m 755 images/postgres/start.sh "$1/usr/local/bin/start"
+  for program in postgres initdb pg_isready psql; do
+    ln -sf "../lib/postgresql/15/bin/$program" "$1/usr/bin/$program"
+  done
+}
 
-# database NAME TAG ENTRYPOINT PACKAGES HOOK builds one image, unless it is there
-# and was built by this very recipe.
-database() {
-  local name=$1 tag=$2 entrypoint=$3 packages=$4 hook=$5 tar=$images/$1.tar recipe
+# redis has nothing to add.
+redis() { :; }
+
+# extract unpacks packages, with all that they need, and packs what is left of
+# them. No script of a package runs.
+extract() {
+  local name=$1 packages=$2 root=$3
+  rm -rf "$root" "$root.tar"
+  mmdebstrap --quiet --mode=root --variant=extract --format=directory --include="$packages" \
+    --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr bookworm "$root" >"$root.log" 2>&1 ||
+    { cat "$root.log" >&2; return 1; }
+  (trim "$root")
+  "$name" "$root"
+  tar --create --file "$root.tar" --directory "$root" --sort=name --mtime=@0 --numeric-owner --owner=0 --group=0 .
+  rm -rf "$root" "$root.log"
+}
+
+# image builds one image, unless it is there and was built by this very recipe.
+image() {
+  local name=$1 tag=$2 entrypoint=$3 signal=$4 packages=$5 tar=$images/$1.tar recipe root
   recipe=$(cat "$0" images/postgres/start.sh | sha256sum)
   if [ -e "$tar" ] && [ "$(cat "$tar.recipe" 2>/dev/null)" = "$recipe" ]; then return; fi
   command -v mmdebstrap >/dev/null || {
@@ -27,17 +56,13 @@ database() {
     as_root bash -c 'apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends mmdebstrap >/dev/null'
   }
   say "Putting together dev.local/$name:$tag of Debian's packages, half a minute"
-  # Extracted, not installed: no script of a package runs.
-  as_root env SOURCE_DATE_EPOCH=1 mmdebstrap --quiet --mode=root --variant=extract --include="$packages" \
-    --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr \
-    --customize-hook="$account" --customize-hook="$hook" --customize-hook="bash -c '$trim' trim \"\$1\"" \
-    bookworm "$tar.root"
-  "$BIN/build-images" root --name "dev.local/$name:$tag" --entrypoint "$entrypoint" "$tar.root" "$tar"
-  as_root rm -f "$tar.root"
+  root=$BIN/root-$name
+  as_root bash -c "set -euo pipefail; $(declare -f trim extract "$name"); extract '$name' '$packages' '$root'"
+  "$BIN/build-images" root --name "dev.local/$name:$tag" --entrypoint "$entrypoint" --stop-signal "$signal" "$root.tar" "$tar"
+  as_root rm -f "$root.tar"
   echo "$recipe" >"$tar.recipe"
 }
 
-database postgres 15 /usr/local/bin/start postgresql-15,postgresql-client-15,dash,coreutils,libc-bin,tzdata '
-  install -D -m 755 images/postgres/start.sh "$1"/usr/local/bin/start
-  for program in postgres initdb pg_isready psql; do ln -sf ../lib/postgresql/15/bin/$program "$1"/usr/bin/$program; done'
-database redis 7 /usr/bin/redis-server redis-server,libc-bin ':'
+# SIGINT has Postgres end without waiting for its clients.
+image postgres 15 /usr/local/bin/start SIGINT postgresql-15,postgresql-client-15,dash,coreutils,libc-bin,tzdata
+image redis 7 /usr/bin/redis-server SIGTERM redis-server,libc-bin

@@ -57,11 +57,12 @@ func runRoot(args []string) error {
 	flags := flag.NewFlagSet("build root", flag.ContinueOnError)
 	name := flags.String("name", "", "name of the image, with its tag")
 	entrypoint := flags.String("entrypoint", "", "absolute path of the program to run")
+	stopSignal := flags.String("stop-signal", "", "what ends the program, if not SIGTERM")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if *name == "" || *entrypoint == "" || flags.NArg() != 2 {
 		return errors.New("usage: build root --name NAME --entrypoint PROGRAM ROOT.tar OUT.tar")
 	}
-	return packRoot(*name, *entrypoint, flags.Arg(0), flags.Arg(1))
+	return packRoot(*name, *entrypoint, *stopSignal, flags.Arg(0), flags.Arg(1))
 }

@@ -17,8 +17,9 @@ import (
 
 // packRoot writes an image that holds a whole root file system, the tar archive
 // root, to the file target. Its layer is compressed for speed: such images go to
-// the cluster on this machine and nowhere else.
-func packRoot(image, entrypoint, root, target string) error {
+// the cluster on this machine and nowhere else. stopSignal ends the entrypoint;
+// empty means SIGTERM.
+func packRoot(image, entrypoint, stopSignal, root, target string) error {
 	tag, err := name.NewTag(image)
 	if err != nil {
 		return err
@@ -41,7 +42,7 @@ func packRoot(image, entrypoint, root, target string) error {
 	config = config.DeepCopy()
 	config.OS, config.Architecture = "linux", runtime.GOARCH
 	config.Config = v1.Config{
-		Entrypoint: []string{entrypoint}, User: user, WorkingDir: "/",
+		Entrypoint: []string{entrypoint}, User: user, WorkingDir: "/", StopSignal: stopSignal,
 		Env: []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8"},
 	}
 	if packed, err = mutate.ConfigFile(packed, config); err != nil {
