@@ -9,9 +9,9 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/knative.sh"
 
-if own_cluster && ! cluster status --knative >/dev/null 2>&1; then
-  say "Starting Kubernetes with Knative on this machine"
-  cluster up --knative
+if own_cluster; then
+  say "Kubernetes with Knative on this machine"
+  cluster up --knative # which leaves one that runs alone
 fi
 choose_cluster deploy
 kubectl get customresourcedefinition services.serving.knative.dev brokers.eventing.knative.dev >/dev/null ||
@@ -155,8 +155,10 @@ migrate
 await Ready broker/default
 say "Deploying the functions, the gateway and the sources of events"
 apply '!pods.io/stage'
-await Ready services.serving.knative.dev --all
-say "The functions are ready"
+for name in api spawner health logs; do
+  await Ready "services.serving.knative.dev/$name"
+  say "$name is ready"
+done
 in_service rollout status --timeout=180s deployment/gateway >/dev/null
 await Ready triggers --all
 await Ready pingsources,apiserversources --all

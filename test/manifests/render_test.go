@@ -6,6 +6,7 @@ package manifests_test
 import (
 	"maps"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -30,27 +31,48 @@ var functions = []string{"api", "health", "logs", "spawner"}
 // deployment is all that an overlay deploys.
 type deployment []*unstructured.Unstructured
 
-// render returns what kustomize makes of an overlay.
+// rendered holds what kustomize makes of each overlay, once it was asked for.
+var rendered = map[string]func() (deployment, error){}
+
+func init() {
+	for _, overlay := range overlays {
+		rendered[overlay] = sync.OnceValues(func() (deployment, error) { return build(overlay) })
+	}
+}
+
+// render returns what kustomize makes of an overlay, for the test to change.
 func render(t *testing.T, overlay string) deployment {
 	t.Helper()
-	folder := filepath.Join("..", "..", "config", "knative", "overlays", overlay)
-	rendered, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), folder)
+	all, err := rendered[overlay]()
 	if err != nil {
 		t.Fatalf("render %s: %v", overlay, err)
 	}
+	copied := make(deployment, len(all))
+	for i, object := range all {
+		copied[i] = object.DeepCopy()
+	}
+	return copied
+}
+
+func build(overlay string) (deployment, error) {
+	folder := filepath.Join("..", "..", "config", "knative", "overlays", overlay)
+	resources, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), folder)
+	if err != nil {
+		return nil, err
+	}
 	var all deployment
-	for _, resource := range rendered.Resources() {
+	for _, resource := range resources.Resources() {
 		text, err := resource.MarshalJSON()
 		if err != nil {
-			t.Fatalf("render %s: %v", overlay, err)
+			return nil, err
 		}
 		object := &unstructured.Unstructured{}
 		if err := object.UnmarshalJSON(text); err != nil {
-			t.Fatalf("render %s: %v", overlay, err)
+			return nil, err
 		}
 		all = append(all, object)
 	}
-	return all
+	return all, nil
 }
 
 // of returns the objects of a kind; kinds of one name differ by their group.
