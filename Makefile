@@ -51,6 +51,26 @@ test-knative: build ## run the end-to-end tests and the faults on Knative, on th
 bench: build ## measure against plain Kubernetes and print the table
 	@scripts/bench.sh
 
+# Only what runs on this machine needs the cluster tool and Kubernetes.
+LOCAL_IMAGES  = $(if $(REGISTRY),,bin/hello.tar)
+LOCAL_CLUSTER = $(if $(KUBECONFIG),,bin/knative)
+
+.PHONY: bin/build-images bin/knative images deploy undeploy
+bin/build-images:
+	@$(GO) build -trimpath -ldflags '-s -w' -o $@ ./images/build
+
+bin/knative: bin/cluster
+	@bin/cluster build --knative --out bin
+
+images: bin/build-images $(LOCAL_IMAGES) ## build the images and load them here, or send them to REGISTRY=
+	@scripts/images.sh
+
+deploy: bin/build-images $(LOCAL_IMAGES) $(LOCAL_CLUSTER) ## deploy on Knative: OVERLAY=local or production
+	@scripts/deploy.sh
+
+undeploy: ## remove the deployment on Knative
+	@scripts/undeploy.sh
+
 fmt: ## format the code
 	@gofmt -w $$(git ls-files '*.go')
 

@@ -15,5 +15,13 @@ func MigrateDown(ctx context.Context, pool *pgxpool.Pool) error {
 	})
 }
 
+// MigrateTo brings the schema up to a version, as an earlier release would.
+func MigrateTo(ctx context.Context, pool *pgxpool.Pool, version int64) error {
+	return withProvider(pool, func(provider *goose.Provider) error {
+		_, err := provider.UpTo(ctx, version)
+		return err
+	})
+}
+
 // Translate is translate, for tests that bring errors of their own.
 var Translate = translate

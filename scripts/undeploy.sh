@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Removes the deployment on Knative: the namespace of the functions, and on this
+# machine the users' pods with it. Elsewhere the users' pods and volumes stay,
+# unless DATA=delete; a database outside the cluster is never touched.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/knative.sh"
+
+if own_cluster && ! cluster status >/dev/null 2>&1; then
+  say "The cluster on this machine is not running: nothing to remove"
+  exit 0
+fi
+choose_cluster undeploy
+
+# remove deletes objects of the service by kind, where the cluster knows it.
+remove() {
+  local kind
+  for kind in "$@"; do
+    kubectl get customresourcedefinition "$kind" >/dev/null 2>&1 || continue
+    in_service delete "$kind" --all --timeout=120s >/dev/null
+  done
+}
+
+say "Removing the functions and what tells them of events"
+# Before the namespace: Knative clears up after each of them.
+remove triggers.eventing.knative.dev pingsources.sources.knative.dev apiserversources.sources.knative.dev \
+  domainmappings.serving.knative.dev services.serving.knative.dev sinkbindings.sources.knative.dev brokers.eventing.knative.dev
+kubectl delete namespace pods-service --ignore-not-found --timeout=180s >/dev/null
+if kubectl get customresourcedefinition clusterdomainclaims.networking.internal.knative.dev >/dev/null 2>&1; then
+  kubectl delete clusterdomainclaims --selector app.kubernetes.io/part-of=pods-service >/dev/null
+fi
+
+if is_local || [ "${DATA:-keep}" = delete ]; then
+  say "Removing the users' pods and volumes"
+  kubectl delete namespace pods --ignore-not-found --timeout=180s >/dev/null
+else
+  say "The users' pods and volumes stay in the namespace pods; remove them with: DATA=delete make undeploy"
+fi
+say "Removed. Keys stay in $DEPLOY, and a database outside the cluster is as it was"
