@@ -77,19 +77,19 @@ func (c *Cluster) addKnative(ctx context.Context) error {
 		return err
 	}
 	c.report("the images of Knative are loaded")
-	if err := c.applyKnative(ctx); err != nil {
+	if err := c.applyKnative(ctx, api); err != nil {
 		return err
 	}
 	return c.awaitKnative(ctx, api)
 }
 
 // applyKnative creates the objects of Knative and, last, of its ingress.
-func (c *Cluster) applyKnative(ctx context.Context) error {
+func (c *Cluster) applyKnative(ctx context.Context, api api) error {
 	folder := c.layout.KnativeManifests()
 	if err := c.apply(ctx, filepath.Join(folder, manifests.Definitions)); err != nil {
 		return err
 	}
-	if err := c.kubectl(ctx, nil, "wait", "--for=condition=Established", "--timeout=1m", "--all", "customresourcedefinitions"); err != nil {
+	if err := c.await(ctx, "wait for the kinds of Knative", nil, api.kindsKnown); err != nil {
 		return err
 	}
 	c.report("the kinds of Knative are known")

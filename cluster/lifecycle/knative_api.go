@@ -28,12 +28,12 @@ func (a api) knativeApplied(ctx context.Context) error {
 func (a api) knativeStatus(ctx context.Context) *KnativeStatus {
 	status := &KnativeStatus{Address: components.PublicAddress()}
 	for _, namespace := range knativeNamespaces {
-		var list deploymentList
+		var list conditionList
 		if err := a.get(ctx, "/apis/apps/v1/namespaces/"+namespace+"/deployments", &list); err != nil {
 			status.NotReady = append(status.NotReady, namespace+"/*")
 			continue
 		}
-		for _, name := range list.unavailable() {
+		for _, name := range list.without("Available") { // one that wants no pods is available
 			status.NotReady = append(status.NotReady, namespace+"/"+name)
 		}
 	}
@@ -48,7 +48,20 @@ func (a api) knativeReady(ctx context.Context) error {
 	return nil
 }
 
-type deploymentList struct {
+// kindsKnown succeeds when objects of every defined kind can be made.
+func (a api) kindsKnown(ctx context.Context) error {
+	var list conditionList
+	if err := a.get(ctx, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", &list); err != nil {
+		return err
+	}
+	if names := list.without("Established"); len(names) > 0 {
+		return fmt.Errorf("not established: %s", strings.Join(names, ", "))
+	}
+	return nil
+}
+
+// conditionList is a list of objects whose status has conditions.
+type conditionList struct {
 	Items []struct {
 		Metadata struct{ Name string }
 		Status   struct {
@@ -57,18 +70,17 @@ type deploymentList struct {
 	}
 }
 
-// unavailable returns the names of the Deployments whose pods are not all
-// ready. One that wants no pods is available.
-func (l deploymentList) unavailable() []string {
+// without returns the names of the objects whose condition is not true.
+func (l conditionList) without(condition string) []string {
 	var names []string
 next:
-	for _, deployment := range l.Items {
-		for _, condition := range deployment.Status.Conditions {
-			if condition.Type == "Available" && condition.Status == "True" {
+	for _, item := range l.Items {
+		for _, has := range item.Status.Conditions {
+			if has.Type == condition && has.Status == "True" {
 				continue next
 			}
 		}
-		names = append(names, deployment.Metadata.Name)
+		names = append(names, item.Metadata.Name)
 	}
 	return names
 }

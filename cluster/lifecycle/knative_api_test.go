@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestUnavailable(t *testing.T) {
+func TestWithoutCondition(t *testing.T) {
 	t.Parallel()
 
 	const answer = `{"items": [
@@ -15,12 +15,12 @@ func TestUnavailable(t *testing.T) {
 		{"metadata": {"name": "activator"}, "status": {"conditions": [{"type": "Available", "status": "False"}]}},
 		{"metadata": {"name": "new"}, "status": {}}
 	]}`
-	var list deploymentList
+	var list conditionList
 	if err := json.Unmarshal([]byte(answer), &list); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"activator", "new"}, list.unavailable()); diff != "" {
-		t.Errorf("unavailable (-want +got):\n%s", diff)
+	if diff := cmp.Diff([]string{"activator", "new"}, list.without("Available")); diff != "" {
+		t.Errorf("without (-want +got):\n%s", diff)
 	}
 }
 
