@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/pods-service/pods/cluster/components"
@@ -44,12 +46,9 @@ func Programs() []Program {
 // and prints what it does to progress. The first time it takes minutes and a
 // few gigabytes of memory.
 func Build(ctx context.Context, source, out string, progress io.Writer) error {
-	out, err := filepath.Abs(out) // go runs in another folder
+	out, err := makeFolder(out)
 	if err != nil {
-		return fmt.Errorf("find the folder for programs: %w", err)
-	}
-	if err := os.MkdirAll(out, 0o755); err != nil { //nolint:gosec // programs for everyone
-		return fmt.Errorf("make the folder for programs: %w", err)
+		return err
 	}
 	for _, program := range Programs() {
 		if err := program.build(ctx, filepath.Join(source, program.Name), out, progress); err != nil {
@@ -59,19 +58,36 @@ func Build(ctx context.Context, source, out string, progress io.Writer) error {
 	return nil
 }
 
+// makeFolder makes the folder for programs and returns its absolute path: go
+// runs in another folder.
+func makeFolder(out string) (string, error) {
+	out, err := filepath.Abs(out)
+	if err != nil {
+		return "", fmt.Errorf("find the folder for programs: %w", err)
+	}
+	if err := os.MkdirAll(out, 0o755); err != nil { //nolint:gosec // programs for everyone
+		return "", fmt.Errorf("make the folder for programs: %w", err)
+	}
+	return out, nil
+}
+
 // build builds one program and its image, unless they are as new as its source.
 func (p Program) build(ctx context.Context, source, out string, progress io.Writer) error {
 	target := filepath.Join(out, p.Name)
-	sum, err := p.sum(ctx, source)
+	made, options := []string{target}, []any{linkerFlags(p.Version)}
+	if p.Image != nil {
+		made, options = append(made, target+".tar"), append(options, *p.Image)
+	}
+	sum, err := sum(ctx, source, options...)
 	if err != nil {
 		return err
 	}
-	if p.current(target, sum) {
+	if current(target, sum, made) {
 		fmt.Fprintf(progress, "%-8s up to date\n", p.Name)
 		return nil
 	}
-	arguments := []string{"build", "-v", "-trimpath", "-ldflags", p.linkerFlags(), "-o", target, "."}
-	if err := p.compile(ctx, source, arguments, progress); err != nil {
+	wanted := compilation{source: source, linkerFlags: linkerFlags(p.Version), target: target, programs: []string{"."}}
+	if err := wanted.run(ctx, reporter{progress, p.Name}); err != nil {
 		return err
 	}
 	if p.Image != nil {
@@ -81,14 +97,15 @@ func (p Program) build(ctx context.Context, source, out string, progress io.Writ
 			return err
 		}
 	}
-	return p.stamp(target, sum)
+	return stamp(target, sum)
 }
 
-// linkerFlags leave out what only a debugger needs, and set the version.
-func (p Program) linkerFlags() string {
+// linkerFlags leave out what only a debugger needs, and set variables that hold
+// a version. The same version gives the same flags.
+func linkerFlags(version map[string]string) string {
 	flags := "-s -w"
-	for name, value := range p.Version {
-		flags += " -X " + name + "=" + value
+	for _, name := range slices.Sorted(maps.Keys(version)) {
+		flags += " -X " + name + "=" + version[name]
 	}
 	return flags
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -14,16 +15,36 @@ import (
 // interval is how often a build in progress says how far it is.
 const interval = 10 * time.Second
 
-// compile runs go build and prints a line every ten seconds.
-func (p Program) compile(ctx context.Context, source string, arguments []string, progress io.Writer) error {
+// reporter prints how far a build is.
+type reporter struct {
+	out  io.Writer
+	name string // of what is built
+}
+
+func (r reporter) say(format string, args ...any) {
+	fmt.Fprintf(r.out, "%-8s %s\n", r.name, fmt.Sprintf(format, args...))
+}
+
+// compilation is a call of go build.
+type compilation struct {
+	source      string   // the module's folder
+	flags       []string // that say where to find other modules
+	linkerFlags string
+	target      string   // the file for one program or, ending in a slash, the folder for several
+	programs    []string // patterns of packages
+}
+
+// run builds the programs and prints a line every ten seconds.
+func (c compilation) run(ctx context.Context, report reporter) error {
 	started := time.Now()
 	elapsed := func() time.Duration { return time.Since(started).Round(time.Second) }
-	fmt.Fprintf(progress, "%-8s looking at what to compile\n", p.Name)
-	total, err := packages(ctx, source)
+	report.say("looking at what to compile")
+	wanted, err := c.packages(ctx)
 	if err != nil {
 		return err
 	}
-	command := goCommand(ctx, source, arguments...)
+	arguments := slices.Concat([]string{"build"}, c.flags, []string{"-v", "-trimpath", "-ldflags", c.linkerFlags, "-o", c.target}, c.programs)
+	command := goCommand(ctx, c.source, arguments...)
 	stderr, err := command.StderrPipe()
 	if err != nil {
 		return err
@@ -46,26 +67,40 @@ func (p Program) compile(ctx context.Context, source string, arguments []string,
 		case <-finished:
 			running = false
 		case <-ticker.C:
-			fmt.Fprintf(progress, "%-8s %s, %s\n", p.Name, compiled.describe(total), elapsed())
+			report.say("%s, %s", compiled.describe(wanted), elapsed())
 		}
 	}
 	if err := command.Wait(); err != nil {
 		return fmt.Errorf("go %s: %w\n%s", strings.Join(arguments, " "), err, strings.Join(problems, "\n"))
 	}
-	fmt.Fprintf(progress, "%-8s built, %s\n", p.Name, elapsed())
+	report.say("built, %s", elapsed())
 	return nil
 }
 
-// packages returns how many packages the program in folder is made of. It
-// downloads them when they are not there.
-func packages(ctx context.Context, folder string) (int, error) {
-	command := goCommand(ctx, folder, "list", "-deps", "-f", "{{.ImportPath}}", ".")
+// packages are what programs are made of.
+type packages struct {
+	programs []string // the packages of the programs themselves
+	total    int      // how many there are in all
+}
+
+// packages returns what there is to compile. It downloads the modules that are
+// not there.
+func (c compilation) packages(ctx context.Context) (packages, error) {
+	arguments := slices.Concat([]string{"list"}, c.flags, []string{"-deps", "-f", "{{.DepOnly}} {{.ImportPath}}"}, c.programs)
+	command := goCommand(ctx, c.source, arguments...)
 	command.Stderr = os.Stderr
 	output, err := command.Output()
 	if err != nil {
-		return 0, fmt.Errorf("list packages: %w", err)
+		return packages{}, fmt.Errorf("list packages: %w", err)
 	}
-	return strings.Count(string(output), "\n"), nil
+	var found packages
+	for line := range strings.Lines(string(output)) {
+		found.total++
+		if program, ok := strings.CutPrefix(strings.TrimSpace(line), "false "); ok {
+			found.programs = append(found.programs, program)
+		}
+	}
+	return found, nil
 }
 
 // compiled follows what go build -v prints: the name of each package that it
@@ -95,21 +130,18 @@ func (c *compiled) read(output io.Reader) []string {
 	return others
 }
 
-// describe says how far the build of a program of total packages is. What is in
-// the cache is never named, so the total is the most there can be.
-func (c *compiled) describe(total int) string {
+// describe says how far a build is. What is in the cache is never named, so the
+// total is the most there can be.
+func (c *compiled) describe(wanted packages) string {
 	last, _ := c.last.Load().(string)
 	switch {
 	case last == "":
 		return "reading what is compiled already"
-	case strings.HasPrefix(last, ownModules): // depends on all others, so it is the last
+	case slices.Contains(wanted.programs, last): // depends on all others, so there is little left to compile
 		return fmt.Sprintf("linking (%d packages were compiled)", c.count.Load())
 	}
-	return fmt.Sprintf("%d of at most %d packages compiled, at %s", c.count.Load(), total, last)
+	return fmt.Sprintf("%d of at most %d packages compiled, at %s", c.count.Load(), wanted.total, last)
 }
-
-// ownModules is how the names of the programs' own packages begin.
-const ownModules = "github.com/pods-service/pods/cluster/"
 
 func isPackage(line string) bool {
 	return line != "" && !strings.ContainsAny(line, " \t:#")

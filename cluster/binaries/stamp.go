@@ -13,15 +13,16 @@ import (
 	"strings"
 )
 
-// sum returns a hash of all that decides what the built program is: its
-// sources, the versions and sums of its modules, the compiler and its options.
-func (p Program) sum(ctx context.Context, source string) (string, error) {
+// sum returns a hash of all that decides what a built program is: its sources,
+// the versions and sums of its modules, the compiler and the options of the
+// build.
+func sum(ctx context.Context, source string, options ...any) (string, error) {
 	version, err := goCommand(ctx, source, "env", "GOVERSION", "GOOS", "GOARCH").Output()
 	if err != nil {
 		return "", fmt.Errorf("ask go for its version (is Go installed?): %w", err)
 	}
 	hash := sha256.New()
-	fmt.Fprintf(hash, "%s\n%q\n%+v\n", version, sorted(p.linkerFlags()), p.Image)
+	fmt.Fprintf(hash, "%s\n%+v\n", version, options)
 	err = filepath.WalkDir(source, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
@@ -36,11 +37,6 @@ func (p Program) sum(ctx context.Context, source string) (string, error) {
 		return "", fmt.Errorf("read the sources in %s: %w", source, err)
 	}
 	return hex.EncodeToString(hash.Sum(nil)), nil
-}
-
-// sorted makes flags that come from a map comparable.
-func sorted(flags string) []string {
-	return slices.Sorted(strings.FieldsSeq(flags))
 }
 
 func addFile(hash io.Writer, path string) error {
@@ -58,13 +54,9 @@ func stampPath(target string) string {
 	return filepath.Join(filepath.Dir(target), "."+filepath.Base(target)+".sum")
 }
 
-// current reports whether the program at target was built from what sum stands
-// for, and everything that belongs to it is there.
-func (p Program) current(target, sum string) bool {
-	made := []string{target}
-	if p.Image != nil {
-		made = append(made, target+".tar")
-	}
+// current reports whether target was built from what sum stands for, and
+// everything that was made then is there.
+func current(target, sum string, made []string) bool {
 	for _, file := range made {
 		if _, err := os.Stat(file); err != nil {
 			return false
@@ -74,7 +66,7 @@ func (p Program) current(target, sum string) bool {
 	return err == nil && strings.TrimSpace(string(stamped)) == sum
 }
 
-func (p Program) stamp(target, sum string) error {
+func stamp(target, sum string) error {
 	if err := os.WriteFile(stampPath(target), []byte(sum+"\n"), 0o644); err != nil { //nolint:gosec // no secret
 		return fmt.Errorf("stamp %s: %w", target, err)
 	}

@@ -8,6 +8,7 @@ import (
 
 func build() *cobra.Command {
 	var source, out string
+	var knative bool
 	command := &cobra.Command{
 		Use:   "build",
 		Short: "Build the programs the cluster consists of; minutes the first time",
@@ -20,10 +21,14 @@ func build() *cobra.Command {
 				}
 				source = found
 			}
-			return binaries.Build(command.Context(), source, out, command.OutOrStdout())
+			if err := binaries.Build(command.Context(), source, out, command.OutOrStdout()); err != nil || !knative {
+				return err
+			}
+			return binaries.BuildKnative(command.Context(), source, out, command.OutOrStdout())
 		},
 	}
 	command.Flags().StringVar(&source, "source", "", "folder with the sources (default: the nearest folder cluster)")
 	command.Flags().StringVar(&out, "out", "bin", "folder for the programs")
+	command.Flags().BoolVar(&knative, "knative", false, "build Knative and Traefik too; ten minutes or more the first time")
 	return command
 }

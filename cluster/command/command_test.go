@@ -61,6 +61,7 @@ func TestRefuses(t *testing.T) {
 		"NoKubeconfig":     {[]string{"kubeconfig"}, "no cluster"},
 		"KubectlNowhere":   {[]string{"kubectl", "get", "pods"}, "no cluster"},
 		"NotBuilt":         {[]string{"check"}, "cluster build"},
+		"KnativeNotBuilt":  {[]string{"up", "--knative"}, "cluster build --knative"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -14,22 +14,30 @@ import (
 
 func (o *options) up() *cobra.Command {
 	var timeout time.Duration
+	var knative bool
 	command := &cobra.Command{
 		Use:   "up",
 		Short: "Start the cluster and wait until it can run pods",
 		Long: `Start the cluster and wait until it can run pods. A cluster that runs already
 is left alone. One that runs only in part, or that was not stopped properly, is
-removed first: what was in it is lost.`,
+removed first: what was in it is lost.
+
+With --knative it has Knative Serving and Eventing too, with Traefik as ingress
+at 127.0.0.1:8080. A cluster that runs without them gets them added.`,
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			cluster, err := o.cluster(command)
 			if err != nil {
 				return err
 			}
+			if knative {
+				return cluster.UpWithKnative(command.Context(), timeout)
+			}
 			return cluster.Up(command.Context(), timeout)
 		},
 	}
-	command.Flags().DurationVar(&timeout, "timeout", lifecycle.DefaultTimeout, "how long the cluster may take to become ready")
+	command.Flags().BoolVar(&knative, "knative", false, "with Knative and Traefik; build them first")
+	command.Flags().DurationVar(&timeout, "timeout", lifecycle.DefaultTimeout, "how long the cluster, and then Knative, may take to become ready")
 	return command
 }
 
@@ -66,7 +74,7 @@ func (o *options) status() *cobra.Command {
 			if err := printStatus(command, status, asJSON); err != nil {
 				return err
 			}
-			if !status.Up() {
+			if !status.Working() {
 				return ErrSilent
 			}
 			return nil

@@ -35,7 +35,8 @@ type settings struct {
 	Node, Domain, Network, PodBridge                  string
 	NodeIP, DNSIP, PodRange                           string
 	KubeletPort                                       int
-	PauseImage, CoreDNSImage                          string
+	PauseImage, CoreDNSImage, TraefikImage            string
+	PublicPort                                        int
 	Containerd, ContainerdRoot, ContainerdState, Runc string
 	CNIFolder, Addresses                              string
 	Cgroup, PodLogs, VolumePlugins                    string
@@ -49,7 +50,8 @@ func (l Layout) settings(config Config) settings {
 		Node:   Node, Domain: Domain, Network: Network, PodBridge: PodBridge,
 		NodeIP: NodeAddress.Addr().String(), DNSIP: dnsAddress.String(), PodRange: PodRange.String(),
 		KubeletPort: KubeletPort,
-		PauseImage:  PauseImage, CoreDNSImage: CoreDNSImage,
+		PauseImage:  PauseImage, CoreDNSImage: CoreDNSImage, TraefikImage: TraefikImage,
+		PublicPort: PublicPort,
 		Containerd: l.Containerd(), ContainerdRoot: l.containerdRoot(), ContainerdState: l.containerdState(), Runc: l.runc(),
 		CNIFolder: l.cni(), Addresses: l.addresses(),
 		Cgroup: "/" + l.Cgroup(), PodLogs: l.PodLogs(), VolumePlugins: l.plugins(),
@@ -80,6 +82,18 @@ func (l Layout) WriteConfig(config Config) error {
 	return nil
 }
 
+// WriteTraefik writes the manifest of Knative's ingress.
+func (l Layout) WriteTraefik() error {
+	content, err := render("traefik.yaml", l.settings(Config{}))
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(l.TraefikManifest(), content, 0o600); err != nil {
+		return fmt.Errorf("write traefik.yaml: %w", err)
+	}
+	return nil
+}
+
 func render(name string, data any) ([]byte, error) {
 	var content bytes.Buffer
 	if err := templates.ExecuteTemplate(&content, name, data); err != nil {
@@ -91,9 +105,17 @@ func render(name string, data any) ([]byte, error) {
 // CoreDNSManifest is the file with the Kubernetes objects of the DNS server.
 func (l Layout) CoreDNSManifest() string { return filepath.Join(l.config(), "coredns.yaml") }
 
+// TraefikManifest is the file with the Kubernetes objects of Knative's ingress.
+func (l Layout) TraefikManifest() string { return filepath.Join(l.config(), "traefik.yaml") }
+
 func (l Layout) containerdConfig() string { return filepath.Join(l.config(), "containerd.toml") }
 func (l Layout) kubeletConfig() string    { return filepath.Join(l.config(), "kubelet.yaml") }
 func (l Layout) kubeProxyConfig() string  { return filepath.Join(l.config(), "kube-proxy.yaml") }
+
+// PublicAddress is the URL of Knative's ingress.
+func PublicAddress() string {
+	return "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(PublicPort))
+}
 
 // APIAddress is the URL of the API server.
 func APIAddress() string {

@@ -39,6 +39,9 @@ func TestWriteConfig(t *testing.T) {
 	if err := l.WriteConfig(config); err != nil {
 		t.Fatalf("WriteConfig: %v", err)
 	}
+	if err := l.WriteTraefik(); err != nil {
+		t.Fatalf("WriteTraefik: %v", err)
+	}
 	fixed := strings.NewReplacer(l.State, "/var/lib/pods-cluster", l.Run, "/run/pods-cluster",
 		`"/`+l.Cgroup(), `"/pods-cluster`, "/"+l.Cgroup()+"\n", "/pods-cluster\n")
 	for name, path := range map[string]string{
@@ -46,6 +49,7 @@ func TestWriteConfig(t *testing.T) {
 		"kubelet.yaml":    "config/kubelet.yaml",
 		"kube-proxy.yaml": "config/kube-proxy.yaml",
 		"coredns.yaml":    "config/coredns.yaml",
+		"traefik.yaml":    "config/traefik.yaml",
 		"cni.conflist":    "cni/10-pods.conflist",
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -40,10 +40,15 @@ const (
 	KubeletPort = 10250
 )
 
+// PublicPort is where Knative's ingress answers, on the machine's loopback
+// address only.
+const PublicPort = 8080
+
 // Images that come with the cluster.
 const (
 	PauseImage   = "dev.local/pause:1"
 	CoreDNSImage = "dev.local/coredns:1"
+	TraefikImage = "dev.local/traefik:1" // with Knative
 )
 
 // LogFolder is the folder in State that holds the logs.
@@ -78,6 +83,14 @@ func (l Layout) PauseTar() string { return filepath.Join(l.Bin, "pause.tar") }
 
 // CoreDNSTar is the image of the DNS server.
 func (l Layout) CoreDNSTar() string { return filepath.Join(l.Bin, "coredns.tar") }
+
+// KnativeImages are the files with the images of Knative and its ingress.
+func (l Layout) KnativeImages() []string {
+	return []string{filepath.Join(l.Bin, "knative.tar"), filepath.Join(l.Bin, "traefik.tar")}
+}
+
+// KnativeManifests is the folder with the Kubernetes objects of Knative.
+func (l Layout) KnativeManifests() string { return filepath.Join(l.Bin, "knative") }
 
 // Sysctls records the kernel settings from before the cluster.
 func (l Layout) Sysctls() string { return filepath.Join(l.State, "sysctls.json") }

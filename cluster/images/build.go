@@ -3,6 +3,7 @@
 package images
 
 import (
+	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
@@ -40,22 +41,31 @@ type File struct {
 
 // Write builds the image and writes it to the file target, for Load or docker
 // load. The same files give the same bytes, whenever and wherever it runs.
-func Write(spec Spec, target string) error {
-	tag, err := name.NewTag(spec.Name)
-	if err != nil {
-		return fmt.Errorf("image name: %w", err)
-	}
-	image, err := build(spec)
-	if err != nil {
-		return fmt.Errorf("image %s: %w", spec.Name, err)
+func Write(spec Spec, target string) error { return WriteAll([]Spec{spec}, target) }
+
+// WriteAll is Write for several images in one file. Their order in it may differ
+// from one time to the next.
+func WriteAll(specs []Spec, target string) error {
+	all := map[name.Tag]v1.Image{}
+	for _, spec := range specs {
+		tag, err := name.NewTag(spec.Name)
+		if err != nil {
+			return fmt.Errorf("image name: %w", err)
+		}
+		if all[tag] != nil {
+			return fmt.Errorf("image %s is there twice", spec.Name)
+		}
+		if all[tag], err = build(spec); err != nil {
+			return fmt.Errorf("image %s: %w", spec.Name, err)
+		}
 	}
 	// Written aside and renamed: a half-written image must not look like one.
 	temporary := target + ".new"
-	if err := tarball.WriteToFile(temporary, tag, image); err != nil {
-		return errors.Join(fmt.Errorf("write image %s: %w", spec.Name, err), os.Remove(temporary))
+	if err := tarball.MultiWriteToFile(temporary, all); err != nil {
+		return errors.Join(fmt.Errorf("write %s: %w", target, err), os.Remove(temporary))
 	}
 	if err := os.Rename(temporary, target); err != nil {
-		return fmt.Errorf("write image %s: %w", spec.Name, err)
+		return fmt.Errorf("write %s: %w", target, err)
 	}
 	return nil
 }
@@ -73,7 +83,8 @@ func build(spec Spec) (v1.Image, error) {
 		return nil, err
 	}
 	open := func() (io.ReadCloser, error) { return openLayer(entries), nil }
-	layer, err := tarball.LayerFromOpener(open)
+	// The file is read where it was written: to compress it only takes time.
+	layer, err := tarball.LayerFromOpener(open, tarball.WithCompressionLevel(gzip.NoCompression))
 	if err != nil {
 		return nil, fmt.Errorf("pack the files: %w", err)
 	}

@@ -34,6 +34,9 @@ func newAPI(layout components.Layout) (api, error) {
 	return api{client: &http.Client{Transport: transport, Timeout: 5 * time.Second}}, nil
 }
 
+// errNotFound is what get returns for an object that is not there.
+var errNotFound = errors.New("not found")
+
 // get reads the object at path into out, unless out is nil.
 func (a api) get(ctx context.Context, path string, out any) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, components.APIAddress()+path, nil)
@@ -49,6 +52,9 @@ func (a api) get(ctx context.Context, path string, out any) error {
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody))
 	if err != nil {
 		return fmt.Errorf("read %s: %w", path, err)
+	}
+	if response.StatusCode == http.StatusNotFound {
+		return fmt.Errorf("%s: %w", path, errNotFound)
 	}
 	if response.StatusCode != http.StatusOK {
 		return fmt.Errorf("%s: %s", path, response.Status)

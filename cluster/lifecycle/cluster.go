@@ -101,8 +101,15 @@ func (c *Cluster) logTail(name string) string {
 }
 
 // await calls probe until it succeeds. It gives up when ctx ends or the blamed
-// component does, and then shows that component's log.
+// component does, and then shows that component's log. There need not be one to
+// blame.
 func (c *Cluster) await(ctx context.Context, what string, blamed *child, probe func(context.Context) error) error {
+	var exited <-chan struct{}
+	log := func() string { return "" }
+	if blamed != nil {
+		exited = blamed.Exited
+		log = func() string { return c.logTail(blamed.name) }
+	}
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
 	for {
@@ -111,10 +118,10 @@ func (c *Cluster) await(ctx context.Context, what string, blamed *child, probe f
 			return nil
 		}
 		select {
-		case <-blamed.Exited:
-			return fmt.Errorf("%s: %s ended%s", what, blamed.name, c.logTail(blamed.name))
+		case <-exited:
+			return fmt.Errorf("%s: %s ended%s", what, blamed.name, log())
 		case <-ctx.Done():
-			return fmt.Errorf("%s: %w; last answer: %w%s", what, context.Cause(ctx), err, c.logTail(blamed.name))
+			return fmt.Errorf("%s: %w; last answer: %w%s", what, context.Cause(ctx), err, log())
 		case <-ticker.C:
 		}
 	}

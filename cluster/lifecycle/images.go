@@ -24,6 +24,23 @@ func (c *Cluster) loadOwnImages(ctx context.Context, containerd *child) error {
 	return nil
 }
 
+// loadAll loads the image files, several at a time: unpacking one keeps one
+// processor busy.
+func (c *Cluster) loadAll(ctx context.Context, paths []string) error {
+	results := make(chan error, len(paths))
+	for _, path := range paths {
+		go func() {
+			_, err := c.runtime().Load(ctx, path)
+			results <- err
+		}()
+	}
+	var problems []error
+	for range paths {
+		problems = append(problems, <-results)
+	}
+	return errors.Join(problems...)
+}
+
 // dial returns a check that a program listens on a Unix socket.
 func dial(socket string) func(context.Context) error {
 	return func(ctx context.Context) error {

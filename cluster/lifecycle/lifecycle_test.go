@@ -180,28 +180,33 @@ func (b *bench) status(t *testing.T) lifecycle.Status {
 	return status
 }
 
-// runPod builds an image, runs it, and uses all that a pod is used for.
-func (b *bench) runPod(t *testing.T, name string) {
+// loadProgram builds an image of a program in testdata and loads it.
+func (b *bench) loadProgram(t *testing.T, name string) {
 	t.Helper()
 	folder := t.TempDir()
-	program, image := filepath.Join(folder, "hello"), filepath.Join(folder, "hello.tar")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./testdata/hello")
+	program, image := filepath.Join(folder, name), filepath.Join(folder, name+".tar")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./testdata/"+name)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
 	if output, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build the pod's program: %v\n%s", err, output)
 	}
 	spec := images.Spec{
-		Name: "dev.local/hello:1", Entrypoint: []string{"/hello"}, User: "65532",
-		Files: []images.File{{Source: program, Destination: "/hello"}},
+		Name: "dev.local/" + name + ":1", Entrypoint: []string{"/" + name}, User: "65532",
+		Files: []images.File{{Source: program, Destination: "/" + name}},
 	}
 	if err := images.Write(spec, image); err != nil {
 		t.Fatalf("build the image: %v", err)
 	}
 	names, err := b.cluster.Load(t.Context(), image)
-	if err != nil || !cmp.Equal(names, []string{"dev.local/hello:1"}) {
+	if err != nil || !cmp.Equal(names, []string{spec.Name}) {
 		t.Fatalf("Load = %v, %v", names, err)
 	}
+}
 
+// runPod runs a pod, and uses all that a pod is used for.
+func (b *bench) runPod(t *testing.T, name string) {
+	t.Helper()
+	b.loadProgram(t, "hello")
 	b.kubectl(t, "run", name, "--image=dev.local/hello:1", "--image-pull-policy=IfNotPresent", "--port=80", "--expose")
 	b.kubectl(t, "wait", "--for=condition=Ready", "--timeout=60s", "pod/"+name)
 	if got := b.kubectl(t, "logs", name); got != "hello is up\n" {
@@ -319,6 +324,11 @@ func fetch(t *testing.T, url string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return do(request)
+}
+
+// do returns the page that answers the request, or why there is none.
+func do(request *http.Request) string {
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return err.Error()
@@ -334,7 +344,13 @@ func fetch(t *testing.T, url string) string {
 // waitUntil polls a condition that nothing announces, for 20 seconds at most.
 func waitUntil(t *testing.T, what string, condition func() bool, explain func() string) {
 	t.Helper()
-	deadline := time.After(20 * time.Second)
+	waitFor(t, 20*time.Second, what, condition, explain)
+}
+
+// waitFor is waitUntil for what may take longer.
+func waitFor(t *testing.T, limit time.Duration, what string, condition func() bool, explain func() string) {
+	t.Helper()
+	deadline := time.After(limit)
 	ticker := time.NewTicker(100 * time.Millisecond)
 	defer ticker.Stop()
 	for !condition() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/pods-service/pods/cluster/components"
@@ -18,6 +19,8 @@ type Status struct {
 	Node       string            `json:"node"`
 	Address    string            `json:"address"` // of the API server
 	Kubeconfig string            `json:"kubeconfig"`
+	// Knative is nil when it is not part of the cluster.
+	Knative *KnativeStatus `json:"knative,omitempty"`
 }
 
 // ComponentStatus says whether a component runs, and as which process.
@@ -26,7 +29,13 @@ type ComponentStatus struct {
 	PID  int    `json:"pid,omitempty"` // 0 when it does not run
 }
 
-// Up reports whether every part of the cluster works.
+// Working reports whether all of the cluster works, Knative included if it is
+// there.
+func (s Status) Working() bool {
+	return s.Up() && (s.Knative == nil || len(s.Knative.NotReady) == 0)
+}
+
+// Up reports whether every part of Kubernetes works.
 func (s Status) Up() bool {
 	return s.complete() && s.APIReady && s.NodeReady && s.DNSReady
 }
@@ -69,6 +78,9 @@ func (c *Cluster) status(ctx context.Context) Status {
 	if status.APIReady {
 		status.NodeReady = api.nodeReady(ctx) == nil
 		status.DNSReady = api.dnsReady(ctx) == nil
+		if api.knativeApplied(ctx) == nil {
+			status.Knative = api.knativeStatus(ctx)
+		}
 	}
 	return status
 }
@@ -93,4 +105,12 @@ func (s Status) Print(out io.Writer) {
 		fmt.Fprintf(out, "%-24s %s\n", part.name, state)
 	}
 	fmt.Fprintf(out, "%-24s %s\n%-24s %s\n", "address", s.Address, "kubeconfig", s.Kubeconfig)
+	if s.Knative == nil {
+		return
+	}
+	state := "ready"
+	if open := s.Knative.NotReady; len(open) > 0 {
+		state = "not ready: " + strings.Join(open, ", ")
+	}
+	fmt.Fprintf(out, "%-24s %s\n%-24s %s\n", "Knative", state, "Knative's ingress", s.Knative.Address)
 }

@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -28,6 +29,58 @@ func TestStatusUp(t *testing.T) {
 			}
 			if got := tc.status.complete(); got != tc.wantWhole {
 				t.Errorf("complete = %t, want %t", got, tc.wantWhole)
+			}
+		})
+	}
+}
+
+// What is not there does not have to work.
+func TestStatusWorking(t *testing.T) {
+	t.Parallel()
+
+	up := Status{Components: []ComponentStatus{{"etcd", 7}}, APIReady: true, NodeReady: true, DNSReady: true}
+	tests := map[string]struct {
+		knative *KnativeStatus
+		want    bool
+	}{
+		"NotThere": {nil, true},
+		"Ready":    {&KnativeStatus{}, true},
+		"NotReady": {&KnativeStatus{NotReady: []string{"traefik/traefik"}}, false},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			status := up
+			status.Knative = tc.knative
+			if got := status.Working(); got != tc.want {
+				t.Errorf("Working = %t, want %t", got, tc.want)
+			}
+			if !status.Up() {
+				t.Error("without Knative it counts as down, and would be replaced")
+			}
+		})
+	}
+}
+
+func TestStatusPrintKnative(t *testing.T) {
+	t.Parallel()
+
+	tests := map[string]struct {
+		notReady []string
+		want     string
+	}{
+		"Ready":    {nil, "Knative                  ready\n"},
+		"NotReady": {[]string{"traefik/traefik", "knative-serving/*"}, "Knative                  not ready: traefik/traefik, knative-serving/*\n"},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			var got bytes.Buffer
+			Status{Knative: &KnativeStatus{Address: "http://127.0.0.1:8080", NotReady: tc.notReady}}.Print(&got)
+			if want := tc.want + "Knative's ingress        http://127.0.0.1:8080\n"; !strings.HasSuffix(got.String(), want) {
+				t.Errorf("Print ends otherwise than %q:\n%s", want, got.String())
 			}
 		})
 	}

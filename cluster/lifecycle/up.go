@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
-	"strings"
 	"time"
 
 	"github.com/pods-service/pods/cluster/components"
@@ -31,7 +28,11 @@ func (c *Cluster) Up(ctx context.Context, timeout time.Duration) error {
 		return err
 	}
 	defer unlock()
+	return c.up(ctx, timeout)
+}
 
+// up is Up for a caller that has locked the cluster.
+func (c *Cluster) up(ctx context.Context, timeout time.Duration) error {
 	if c.recovers(ctx) {
 		c.report("the cluster is running already, at %s", components.APIAddress())
 		return nil
@@ -132,8 +133,8 @@ func (c *Cluster) bring(ctx context.Context) error {
 		}
 		rest[name] = &child{Child: started, name: name}
 	}
-	if err := c.applyDNS(ctx); err != nil {
-		return err
+	if err := c.apply(ctx, c.layout.CoreDNSManifest()); err != nil {
+		return fmt.Errorf("create CoreDNS: %w", err)
 	}
 	return c.awaitReady(ctx, api, rest)
 }
@@ -151,16 +152,5 @@ func (c *Cluster) awaitReady(ctx context.Context, api api, rest map[string]*chil
 		return err
 	}
 	c.report("CoreDNS answers")
-	return nil
-}
-
-// applyDNS creates the objects of the DNS server.
-func (c *Cluster) applyDNS(ctx context.Context) error {
-	arguments := []string{"kubectl", "--kubeconfig=" + c.layout.Kubeconfig(), "apply", "--server-side", "-f", c.layout.CoreDNSManifest()}
-	command := exec.CommandContext(ctx, c.layout.Kube(), arguments...) //nolint:gosec // our own program
-	command.Env = append(os.Environ(), "HOME="+c.layout.State)         // where it keeps a cache
-	if output, err := command.CombinedOutput(); err != nil {
-		return fmt.Errorf("create CoreDNS: %w: %s", err, strings.TrimSpace(string(output)))
-	}
 	return nil
 }

@@ -15,5 +15,9 @@ func main() {
 	}
 	fmt.Println("hello is up")
 	http.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "hello") })
-	fmt.Println(http.ListenAndServe(":80", nil)) // port 80 without root
+	port := "80" // without root
+	if knative := os.Getenv("PORT"); knative != "" {
+		port = knative
+	}
+	fmt.Println(http.ListenAndServe(":"+port, nil))
 }
