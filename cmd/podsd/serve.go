@@ -15,12 +15,14 @@ import (
 
 	"github.com/pods-service/pods/shared/function"
 	"github.com/pods-service/pods/shared/servers"
+	"github.com/pods-service/pods/shared/telemetry"
 )
 
 // How long the parts have to end once the process is told to.
 const (
 	drainTimeout   = 20 * time.Second // requests and deliveries under way
 	serversTimeout = 15 * time.Second
+	tracingTimeout = 2 * time.Second // spans that are left
 )
 
 func serveCommand() *cobra.Command {
@@ -50,6 +52,15 @@ func serve(ctx context.Context, s settings, logger *slog.Logger) error {
 		return err
 	}
 	defer release()
+	stopTracing, err := telemetry.Start(ctx, telemetry.Options{Service: "podsd", Version: version, Logger: logger})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.Background(), tracingTimeout)
+		defer cancel()
+		_ = stopTracing(ctx) // a collector that is gone is logged
+	}()
 
 	own, err := startServers(ctx, &s, logger)
 	if err != nil {

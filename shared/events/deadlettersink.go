@@ -1,6 +1,7 @@
 package events
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -48,11 +49,9 @@ func NewDeadLetterSink(letters DeadLetters, triggers []Trigger, logger *slog.Log
 
 // ServeHTTP keeps the one event in r. The Broker tries again until it is kept.
 func (s *DeadLetterSink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	event, err := Read(w, r)
-	if err == nil {
-		err = s.keep(r, event)
-	}
-	Acknowledge(w, r, s.logger, event, err)
+	Handle(w, r, "dead-letters", s.logger, func(ctx context.Context, event cloudevents.Event) error {
+		return s.keep(r.WithContext(ctx), event)
+	})
 }
 
 func (s *DeadLetterSink) keep(r *http.Request, event cloudevents.Event) error {

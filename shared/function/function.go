@@ -10,6 +10,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/pods-service/pods/shared/events"
 )
 
 // Function is one program of the service while it runs.
@@ -108,9 +110,11 @@ func NewLogger(level string) (*slog.Logger, error) {
 	return logger, nil
 }
 
-// NewRegistry returns a registry with the metrics of the process itself.
+// NewRegistry returns a registry with the metrics of the process itself and of
+// the events it handles.
 func NewRegistry() *prometheus.Registry {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	events.RegisterHandling(registry)
 	return registry
 }
