@@ -36,6 +36,11 @@ bin/cluster:
 	@cd cluster && GOWORK=off $(GO) build -trimpath -ldflags '-s -w' -o ../bin/cluster .
 	@bin/cluster build --out bin
 
+# Knative and its ingress: many minutes the first time.
+.PHONY: bin/knative
+bin/knative: bin/cluster
+	@bin/cluster build --knative --out bin
+
 bin/hello:
 	@cd images/hello && $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o ../../bin/hello .
 

@@ -15,8 +15,7 @@ import (
 
 // BuildKnative builds Knative and its ingress from the folders below source into
 // the folder out: files of images, and the manifests out of Knative's modules. It
-// prints what it does to progress. The first time it takes ten minutes or more on
-// two cores, and three gigabytes of disk.
+// prints what it does to progress. The first time it takes many minutes.
 func BuildKnative(ctx context.Context, source, out string, progress io.Writer) error {
 	out, err := makeFolder(out)
 	if err != nil {

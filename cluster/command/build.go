@@ -29,6 +29,6 @@ func build() *cobra.Command {
 	}
 	command.Flags().StringVar(&source, "source", "", "folder with the sources (default: the nearest folder cluster)")
 	command.Flags().StringVar(&out, "out", "bin", "folder for the programs")
-	command.Flags().BoolVar(&knative, "knative", false, "build Knative and Traefik too; ten minutes or more the first time")
+	command.Flags().BoolVar(&knative, "knative", false, "build Knative and Traefik too; many minutes the first time")
 	return command
 }

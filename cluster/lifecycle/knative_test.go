@@ -13,8 +13,7 @@ import (
 	"github.com/pods-service/pods/cluster/lifecycle"
 )
 
-// knativeLimit is how long adding Knative to a running cluster may take. It took
-// about 40 seconds on two idle cores when the limit was set.
+// knativeLimit is how long adding Knative to a running cluster may take.
 const knativeLimit = 3 * time.Minute
 
 // All that the service uses Knative for. CLUSTER_BIN must have been filled by
