@@ -15,12 +15,14 @@ import (
 
 	"github.com/pods-service/pods/shared/function"
 	"github.com/pods-service/pods/shared/servers"
+	"github.com/pods-service/pods/shared/telemetry"
 )
 
 // How long the parts have to end once the process is told to.
 const (
 	drainTimeout   = 20 * time.Second // requests and deliveries under way
 	serversTimeout = 15 * time.Second
+	tracingTimeout = 5 * time.Second
 )
 
 func serveCommand() *cobra.Command {
@@ -57,6 +59,11 @@ func serve(ctx context.Context, s settings, logger *slog.Logger) error {
 	}
 	defer stopOwn(own, logger)
 
+	stopTracing, err := telemetry.Start(ctx, telemetry.Options{Service: "podsd", Version: version, Logger: logger})
+	if err != nil {
+		return err
+	}
+	defer endTracing(stopTracing, logger)
 	service, err := build(ctx, s, logger)
 	if err != nil {
 		return err
@@ -90,6 +97,15 @@ func startServers(ctx context.Context, s *settings, logger *slog.Logger) (*serve
 		s.RedisURL = own.RedisURL
 	}
 	return own, nil
+}
+
+// endTracing sends the spans that are left.
+func endTracing(stop func(context.Context) error, logger *slog.Logger) {
+	ctx, cancel := context.WithTimeout(context.Background(), tracingTimeout)
+	defer cancel()
+	if err := stop(ctx); err != nil {
+		logger.Warn("the last spans are lost", "error", err)
+	}
 }
 
 func serversDir(s settings) string { return filepath.Join(s.State, "servers") }

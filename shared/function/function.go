@@ -10,6 +10,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/pods-service/pods/shared/events"
 )
 
 // Function is one program of the service while it runs.
@@ -45,6 +47,7 @@ func New(name, version string, settings Process) (*Function, error) {
 	if f.metrics, err = listen(fmt.Sprintf(":%d", settings.MetricsPort)); err != nil {
 		return nil, errors.Join(err, f.listener.Close())
 	}
+	events.RegisterHandling(f.Registry)
 	return f, nil
 }
 

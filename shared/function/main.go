@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"knative.dev/pkg/signals"
+
+	"github.com/pods-service/pods/shared/telemetry"
 )
 
 // abortTimeout bounds the closing of a program that could not be built.
@@ -45,7 +47,7 @@ func run[T Settings](ctx context.Context, name, version string, build Build[T]) 
 	if err != nil {
 		return err
 	}
-	handler, err := build(ctx, f, settings)
+	handler, err := traced(ctx, f, settings, build)
 	if err != nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)
 		defer cancel()
@@ -53,4 +55,14 @@ func run[T Settings](ctx context.Context, name, version string, build Build[T]) 
 		return err
 	}
 	return f.Serve(ctx, handler)
+}
+
+// traced builds once tracing is on, so that it ends last.
+func traced[T Settings](ctx context.Context, f *Function, settings T, build Build[T]) (http.Handler, error) {
+	stop, err := telemetry.Start(ctx, telemetry.Options{Service: f.Name, Version: f.Version, Logger: f.Logger})
+	if err != nil {
+		return nil, err
+	}
+	f.OnClose(stop)
+	return build(ctx, f, settings)
 }
