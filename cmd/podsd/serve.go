@@ -22,7 +22,7 @@ import (
 const (
 	drainTimeout   = 20 * time.Second // requests and deliveries under way
 	serversTimeout = 15 * time.Second
-	tracingTimeout = 2 * time.Second // spans that are left
+	tracingTimeout = 5 * time.Second
 )
 
 func serveCommand() *cobra.Command {
@@ -68,6 +68,11 @@ func serve(ctx context.Context, s settings, logger *slog.Logger) error {
 	}
 	defer stopOwn(own, logger)
 
+	stopTracing, err := telemetry.Start(ctx, telemetry.Options{Service: "podsd", Version: version, Logger: logger})
+	if err != nil {
+		return err
+	}
+	defer endTracing(stopTracing, logger)
 	service, err := build(ctx, s, logger)
 	if err != nil {
 		return err
@@ -101,6 +106,15 @@ func startServers(ctx context.Context, s *settings, logger *slog.Logger) (*serve
 		s.RedisURL = own.RedisURL
 	}
 	return own, nil
+}
+
+// endTracing sends the spans that are left.
+func endTracing(stop func(context.Context) error, logger *slog.Logger) {
+	ctx, cancel := context.WithTimeout(context.Background(), tracingTimeout)
+	defer cancel()
+	if err := stop(ctx); err != nil {
+		logger.Warn("the last spans are lost", "error", err)
+	}
 }
 
 func serversDir(s settings) string { return filepath.Join(s.State, "servers") }

@@ -50,20 +50,19 @@ func NewDeadLetterSink(letters DeadLetters, triggers []Trigger, logger *slog.Log
 // ServeHTTP keeps the one event in r. The Broker tries again until it is kept.
 func (s *DeadLetterSink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	Handle(w, r, "dead-letters", s.logger, func(ctx context.Context, event cloudevents.Event) error {
-		return s.keep(r.WithContext(ctx), event)
+		return s.keep(ctx, r.PathValue("trigger"), event)
 	})
 }
 
-func (s *DeadLetterSink) keep(r *http.Request, event cloudevents.Event) error {
-	trigger := r.PathValue("trigger")
+func (s *DeadLetterSink) keep(ctx context.Context, trigger string, event cloudevents.Event) error {
 	if !triggerPattern.MatchString(trigger) {
 		return pods.Invalid("%q is no name of a Trigger", trigger)
 	}
 	letter := s.letter(trigger, event)
-	if err := s.letters.AddDeadLetter(r.Context(), letter); err != nil {
+	if err := s.letters.AddDeadLetter(ctx, letter); err != nil {
 		return fmt.Errorf("keep dead letter of event %s to %s: %w", event.ID(), trigger, err)
 	}
-	logDeadLetter(r.Context(), s.logger, letter)
+	logDeadLetter(ctx, s.logger, letter)
 	return nil
 }
 

@@ -47,7 +47,7 @@ func run[T Settings](ctx context.Context, name, version string, build Build[T]) 
 	if err != nil {
 		return err
 	}
-	handler, err := start(ctx, f, settings, build)
+	handler, err := traced(ctx, f, settings, build)
 	if err != nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)
 		defer cancel()
@@ -57,9 +57,8 @@ func run[T Settings](ctx context.Context, name, version string, build Build[T]) 
 	return f.Serve(ctx, handler)
 }
 
-// start has requests followed before anything is opened, so that what is under
-// way at the end is sent last.
-func start[T Settings](ctx context.Context, f *Function, settings T, build Build[T]) (http.Handler, error) {
+// traced builds once tracing is on, so that it ends last.
+func traced[T Settings](ctx context.Context, f *Function, settings T, build Build[T]) (http.Handler, error) {
 	stop, err := telemetry.Start(ctx, telemetry.Options{Service: f.Name, Version: f.Version, Logger: f.Logger})
 	if err != nil {
 		return nil, err
