@@ -22,7 +22,7 @@ import (
 const (
 	drainTimeout   = 20 * time.Second // requests and deliveries under way
 	serversTimeout = 15 * time.Second
-	tracingTimeout = 5 * time.Second
+	tracingTimeout = 5 * time.Second // spans that are left
 )
 
 func serveCommand() *cobra.Command {
@@ -52,15 +52,6 @@ func serve(ctx context.Context, s settings, logger *slog.Logger) error {
 		return err
 	}
 	defer release()
-	stopTracing, err := telemetry.Start(ctx, telemetry.Options{Service: "podsd", Version: version, Logger: logger})
-	if err != nil {
-		return err
-	}
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.Background(), tracingTimeout)
-		defer cancel()
-		_ = stopTracing(ctx) // a collector that is gone is logged
-	}()
 
 	own, err := startServers(ctx, &s, logger)
 	if err != nil {
