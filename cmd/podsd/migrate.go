@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -18,6 +17,12 @@ import (
 // answer: one that was made with it may still be starting.
 const databasePatience = 2 * time.Minute
 
+// migrateSettings are few: there is no state folder where a deployment migrates.
+type migrateSettings struct {
+	DatabaseURL string `env:"DATABASE_URL,required,notEmpty"`
+	LogLevel    string `env:"PODS_LOG_LEVEL" envDefault:"info"`
+}
+
 // migrateCommand brings a database to the schema of this version.
 func migrateCommand() *cobra.Command {
 	return &cobra.Command{
@@ -25,7 +30,7 @@ func migrateCommand() *cobra.Command {
 		Short: "Bring the database at DATABASE_URL to the schema of this version",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := readSettings()
+			s, err := function.ReadSettings[migrateSettings]()
 			if err != nil {
 				return err
 			}
@@ -39,9 +44,6 @@ func migrateCommand() *cobra.Command {
 }
 
 func migrate(ctx context.Context, url string, logger *slog.Logger) error {
-	if url == "" {
-		return errors.New("DATABASE_URL is not set: migrate works on a database that somebody else runs")
-	}
 	pool, err := postgres.Open(ctx, url, 1)
 	if err != nil {
 		return err

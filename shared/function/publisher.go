@@ -18,6 +18,9 @@ const (
 	// flushGrace is how long an event may wait in the outbox before a tick
 	// sends it: less would race with the delivery right after its commit.
 	flushGrace = 5 * time.Second
+	// flushTimeout bounds the wait for room while many deliveries take long: what
+	// else a tick is for must not wait for them.
+	flushTimeout = 5 * time.Second
 	// publishTimeout bounds the delivery of an event that is in no outbox.
 	publishTimeout = 30 * time.Second
 	// maxPublishing is how many of those are delivered at a time.
@@ -109,8 +112,11 @@ func (p *Publisher) track(fn func()) {
 }
 
 // Flush sends what has waited in the outbox for longer than a delivery after a
-// commit takes to begin. It does not wait for the deliveries.
+// commit takes to begin. It does not wait for the deliveries, and for room to
+// begin them at most 5 s.
 func (p *Publisher) Flush(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
+	defer cancel()
 	_, err := p.relay.Flush(ctx, flushGrace)
 	return err
 }
