@@ -50,7 +50,7 @@ bin/hello.tar: bin/cluster bin/hello
 test: build ## run every test, with the race detector
 	@scripts/test.sh
 
-test-knative: build ## run the end-to-end tests and the faults on Knative, on this machine
+test-knative: build bin/build-images bin/knative ## run the end-to-end tests and the faults on Knative, on this machine
 	@scripts/test-knative.sh
 
 bench: build ## measure against plain Kubernetes and print the table
@@ -60,12 +60,9 @@ bench: build ## measure against plain Kubernetes and print the table
 LOCAL_IMAGES  = $(if $(REGISTRY),,bin/hello.tar)
 LOCAL_CLUSTER = $(if $(KUBECONFIG),,bin/knative)
 
-.PHONY: bin/build-images bin/knative images deploy undeploy
+.PHONY: bin/build-images images deploy undeploy
 bin/build-images:
 	@$(GO) build -trimpath -ldflags '-s -w' -o $@ ./images/build
-
-bin/knative: bin/cluster
-	@bin/cluster build --knative --out bin
 
 images: bin/build-images $(LOCAL_IMAGES) ## build the images and load them here, or send them to REGISTRY=
 	@scripts/images.sh

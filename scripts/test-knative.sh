@@ -26,6 +26,9 @@ fi
 use_cluster
 settings=(TEST_KUBECONFIG="$KUBECONFIG" TEST_TARGET=knative)
 
+say "Having the API server and Knative check the manifests"
+env "${settings[@]}" go test -count=1 -tags knative -run TestDryRun ./test/manifests
+
 say "Running the end-to-end tests on Knative"
 env "${settings[@]}" go test -count=1 -timeout 30m -parallel 4 "$@" ./test/e2e
 
