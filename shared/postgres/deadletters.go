@@ -72,6 +72,15 @@ func (s *Store) DeadLetters(ctx context.Context, limit int) ([]events.DeadLetter
 	return letters, translate(err)
 }
 
+// DeadLetterCount returns how many dead letters there are.
+func (s *Store) DeadLetterCount(ctx context.Context) (int, error) {
+	const query = `SELECT count(*) FROM dead_letters`
+
+	var count int
+	err := s.pool.QueryRow(ctx, query).Scan(&count)
+	return count, translate(err)
+}
+
 // ResendDeadLetter puts the event of a dead letter into the outbox again, as
 // it was, and forgets the dead letter. The event goes to every Trigger that it
 // fits, also to those that took it before.

@@ -24,7 +24,8 @@ import (
 type fakeStore struct {
 	pods       map[string]*pods.Pod
 	tombstones []pods.Tombstone
-	resent     []string // "type uid"
+	resent     []string          // "type uid"
+	traces     map[string]string // of moves, by uid
 	pruned     int
 	batches    int   // calls of MoveAll
 	err        error // fails every call
@@ -52,6 +53,7 @@ func (s *fakeStore) Move(_ context.Context, move pods.Move) (pods.Pod, error) {
 		return pods.Pod{}, pods.Conflict("no move from %s to %s", pod.Status, move.To)
 	}
 	pod.Status, pod.Address = move.To, move.Address
+	s.traces[pod.UID] = move.Traceparent
 	if move.To == pods.StatusAvailable {
 		pod.StartInstanceTS, pod.TimeToStopTS = move.StartedAt, move.TimeToStop
 	}
@@ -223,7 +225,7 @@ type world struct {
 
 func newWorld(rows ...pods.Pod) *world {
 	w := &world{
-		store:   &fakeStore{pods: map[string]*pods.Pod{}},
+		store:   &fakeStore{pods: map[string]*pods.Pod{}, traces: map[string]string{}},
 		cluster: &fakeCluster{pods: map[string]*kube.Observed{}, unlisted: map[string]bool{}},
 		deriver: &fakeDeriver{}, relay: &fakeRelay{}, now: testNow,
 	}
