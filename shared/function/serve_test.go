@@ -133,7 +133,7 @@ func TestServeDrains(t *testing.T) {
 	t.Parallel()
 
 	settings := process()
-	settings.DrainQuiet = 200 * time.Millisecond
+	settings.DrainTimeout, settings.DrainQuiet = 20*time.Second, 2*time.Second
 	f := newFunction(t, settings)
 	var order []string
 	for _, name := range []string{"pool", "relay"} {
