@@ -11,6 +11,7 @@
 
 if own_cluster; then
   say "Kubernetes with Knative on this machine"
+  cluster install
   cluster up --knative # which leaves one that runs alone
 fi
 choose_cluster deploy

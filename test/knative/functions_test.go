@@ -55,26 +55,6 @@ func (p part) kill(ctx context.Context) (int, error) {
 	return killed, nil
 }
 
-// waitReady waits until p has at least one pod and all that it has are ready.
-func (p part) waitReady(t *testing.T) {
-	t.Helper()
-	err := suite.Eventually(t.Context(), func() error {
-		pods, err := p.pods(t.Context())
-		if err == nil && len(pods) == 0 {
-			err = errors.New("there is none")
-		}
-		for _, pod := range pods {
-			if pod.DeletionTimestamp == nil && !isReady(pod) {
-				err = errors.Join(err, fmt.Errorf("pod %s is not ready", pod.Name))
-			}
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatalf("%s: %v", p.selector, err)
-	}
-}
-
 // waitNone waits until p has no pods.
 func (p part) waitNone(t *testing.T) {
 	t.Helper()
@@ -88,15 +68,6 @@ func (p part) waitNone(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%s: %v", p.selector, err)
 	}
-}
-
-func isReady(pod corev1.Pod) bool {
-	for _, condition := range pod.Status.Conditions {
-		if condition.Type == corev1.PodReady {
-			return condition.Status == corev1.ConditionTrue
-		}
-	}
-	return false
 }
 
 // revise gives a function a new revision, with these annotations on its
