@@ -172,7 +172,6 @@ func (s *service) openEvents(context.Context) error {
 		return fmt.Errorf("read the Triggers: %w", err)
 	}
 	metrics := events.NewMetrics(s.registry)
-	events.RegisterHandling(s.registry)
 	s.logs = logs.NewReader(s.cluster)
 	handlers := map[string]http.Handler{
 		"spawner": spawn.New(s.store, s.cluster, s.domain.Deriver, spawn.Options{Logger: s.logger, Manifests: manifests.Options{

@@ -47,7 +47,6 @@ func New(name, version string, settings Process) (*Function, error) {
 	if f.metrics, err = listen(fmt.Sprintf(":%d", settings.MetricsPort)); err != nil {
 		return nil, errors.Join(err, f.listener.Close())
 	}
-	events.RegisterHandling(f.Registry)
 	return f, nil
 }
 
