@@ -3,7 +3,6 @@ package knative
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"testing"
 
