@@ -24,7 +24,7 @@ func settle(objects []object) ([]object, error) {
 		}
 	}
 	if len(open) > 0 {
-		return nil, fmt.Errorf("Knative has no %v to configure", slices.Sorted(maps.Keys(open)))
+		return nil, fmt.Errorf("there is no %v of Knative to configure", slices.Sorted(maps.Keys(open)))
 	}
 	return objects, nil
 }

@@ -39,9 +39,8 @@ var deeds = map[string]deed{
 		check: func(t *testing.T, s *suite.Suite, c *client.Client) {
 			suite.WaitFor(t, c, victim, pods.StatusAvailable)
 			s.WaitRunning(t, victim)
-			if page := suite.Get(t, s.Browser(t), suite.Address(victim)); page.Status != http.StatusOK {
-				t.Errorf("its address answers %d", page.Status)
-			}
+			// The container runs; its program may need a moment more to listen.
+			suite.WaitPage(t, s.Browser(t), suite.Address(victim), http.StatusOK)
 		},
 	},
 	"stop": {
