@@ -201,7 +201,7 @@ func checkNoSecrets(t *testing.T, d *deployment, spans []sdktrace.ReadOnlySpan) 
 	}
 	for _, span := range spans {
 		for _, attribute := range span.Attributes() {
-			value := attribute.Value.Emit()
+			value := attribute.Value.String()
 			if strings.Contains(value, creds.UserPassword) || strings.Contains(value, creds.AdminPassword) {
 				t.Errorf("span %q shows a credential in %s", span.Name(), attribute.Key)
 			}
