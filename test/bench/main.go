@@ -1,83 +1,155 @@
-// Command bench measures the service against plain Kubernetes on the same
-// cluster. Both sides take turns in one run, so that they meet the same
-// machine in the same mood.
+// Command bench measures the service, each time against an honest baseline
+// that is in this folder too. Both sides of a comparison run on the same
+// machine in one run.
 //
-// B1 is the time from POST /pods to the status AVAILABLE, against the time
-// from creating the pod that `kubectl run` would create to its Ready condition.
-// B2 is the time from POST /pods to the first 200 under the pod's public
-// address, against the same baseline. The baseline calls the API server
-// directly and watches: the start of the kubectl program is left out, to its
-// advantage.
+//	B1  POST to AVAILABLE, against `kubectl run` to Ready
+//	B2  POST to the first 200 under the public address, against the same
+//	B5  CPU of health while nothing happens and while something does, against
+//	    listing and rewriting everything every 3 seconds
+//	B6  commit of an event to its effect while processes are killed, against
+//	    the same load without kills
+//
+// The table goes to standard output, the figures with more detail to a file.
 package main
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
-
-	"github.com/pods-service/pods/test/service"
 )
 
+// benchmark gives the figures that have one of its names.
+type benchmark struct {
+	names []string
+	run   func(ctx context.Context, o options) ([]figure, error)
+}
+
+var benchmarks = []benchmark{
+	{[]string{"B1", "B2"}, availability},
+	{[]string{"B5"}, healthCPU},
+	{[]string{"B6"}, delivery},
+}
+
+// options are the settings of a run.
+type options struct {
+	podsd   string        // the program that B1 and B2 measure
+	kwok    string        // the program that simulates nodes for B5
+	pairs   int           // of B1 and B2
+	idle    time.Duration // before B1 and B2 read memory
+	pods    []int         // sizes of B5, ascending
+	quiet   time.Duration // how long B5 measures each side
+	rate    int           // B6: events per second
+	deliver time.Duration // how long B6 measures each side
+}
+
 func main() {
+	if side := os.Getenv(sideVariable); side != "" {
+		exit(runSide(side))
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx); err != nil {
+	exit(run(ctx))
+}
+
+func exit(err error) {
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench: "+err.Error())
-		os.Exit(1) //nolint:gocritic // the process is at its end
+		os.Exit(1)
 	}
+	os.Exit(0)
 }
 
 func run(ctx context.Context) error {
-	binary := flag.String("podsd", "bin/podsd", "program to measure")
+	o := options{}
+	flag.StringVar(&o.podsd, "podsd", "bin/podsd", "B1, B2: program to measure")
+	flag.IntVar(&o.pairs, "pairs", 100, "B1, B2: how often each side runs, at most 1000")
+	flag.DurationVar(&o.idle, "idle", 30*time.Second, "B1, B2: how long to be idle before memory is read")
+	flag.StringVar(&o.kwok, "kwok", "bin/kwok", "B5: program that simulates nodes")
+	sizes := flag.String("pods", "1000,10000", "B5: numbers of pods, ascending")
+	flag.DurationVar(&o.quiet, "quiet", time.Minute, "B5: how long each side is measured")
+	flag.IntVar(&o.rate, "rate", 200, "B6: events per second")
+	flag.DurationVar(&o.deliver, "deliver", time.Minute, "B6: how long each side is measured")
+	only := flag.String("only", "B1,B2", "what to run, such as B1,B5; empty means everything")
 	out := flag.String("out", "bench.json", "file for the figures")
-	pairs := flag.Int("pairs", 100, "how often each side runs, at most 1000")
-	idle := flag.Duration("idle", 30*time.Second, "how long to be idle before memory is read")
 	flag.Parse()
-	if *pairs < 1 || *pairs > 1000 {
-		return fmt.Errorf("--pairs %d is not between 1 and 1000", *pairs)
+	if err := o.check(*sizes); err != nil {
+		return err
 	}
-	baseline, err := newBaseline(ctx, os.Getenv("KUBECONFIG"))
+	wanted, err := choose(*only)
 	if err != nil {
 		return err
 	}
-	defer baseline.close()
-	path, err := filepath.Abs(*binary)
-	if err != nil {
-		return err
-	}
-	pods, err := service.New(path, os.TempDir())
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.RemoveAll(pods.State) }()
-	if err := pods.Start(ctx); err != nil {
-		return fmt.Errorf("%w\n%s", err, pods.Log())
-	}
-	defer func() { _ = pods.Stop() }()
-	defer baseline.removeNamespace(pods.Namespace)
-
-	report, err := compare(ctx, pods, baseline, *pairs)
-	if err != nil {
-		return fmt.Errorf("%w\n%s", err, pods.Log())
-	}
-	fmt.Printf("Waiting %s for the service to be idle\n", *idle)
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(*idle):
-	}
-	if report.IdleMiB, err = residentMiB(pods.PID()); err != nil {
-		return err
+	report := &report{Started: time.Now().UTC(), Options: map[string]string{}}
+	flag.VisitAll(func(f *flag.Flag) { report.Options[f.Name] = f.Value.String() })
+	for _, b := range wanted {
+		fmt.Printf("Measuring %s\n", strings.Join(b.names, ", "))
+		figures, err := b.run(ctx, o)
+		if err != nil {
+			return fmt.Errorf("%s: %w", strings.Join(b.names, ", "), err)
+		}
+		report.Figures = append(report.Figures, figures...)
 	}
 	report.print(os.Stdout)
-	data, err := json.MarshalIndent(report, "", "  ")
-	if err != nil {
+	return report.write(*out)
+}
+
+func (o *options) check(sizes string) (err error) {
+	if o.pairs < 1 || o.pairs > 1000 {
+		return fmt.Errorf("--pairs %d is not between 1 and 1000", o.pairs)
+	}
+	if o.rate < 1 || o.rate > 10_000 {
+		return fmt.Errorf("--rate %d is not between 1 and 10000", o.rate)
+	}
+	if o.quiet < tick || o.deliver < killEvery {
+		return fmt.Errorf("--quiet must be %s and --deliver %s or more", tick, killEvery)
+	}
+	if o.pods, err = parseSizes(sizes); err != nil {
 		return err
 	}
-	return os.WriteFile(*out, append(data, '\n'), 0o644) //nolint:gosec // figures are for everybody
+	for _, path := range []*string{&o.podsd, &o.kwok} {
+		if *path, err = filepath.Abs(*path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// parseSizes reads numbers of pods.
+func parseSizes(list string) ([]int, error) {
+	var sizes []int
+	for text := range strings.SplitSeq(list, ",") {
+		size, err := strconv.Atoi(text)
+		if err != nil || size < 1 || size > 50_000 || len(sizes) > 0 && size <= sizes[len(sizes)-1] {
+			return nil, fmt.Errorf("--pods %s: want ascending numbers between 1 and 50000", list)
+		}
+		sizes = append(sizes, size)
+	}
+	return sizes, nil
+}
+
+// choose returns the benchmarks with the names in list, all for an empty one.
+func choose(list string) ([]benchmark, error) {
+	if list == "" {
+		return benchmarks, nil
+	}
+	names := strings.Split(list, ",")
+	chosen := []benchmark{}
+	for _, b := range benchmarks {
+		isWanted := func(name string) bool { return slices.Contains(names, name) }
+		if slices.ContainsFunc(b.names, isWanted) {
+			chosen = append(chosen, b)
+			names = slices.DeleteFunc(names, func(name string) bool { return slices.Contains(b.names, name) })
+		}
+	}
+	if len(names) > 0 {
+		return nil, fmt.Errorf("--only: there is no %s", strings.Join(names, " and no "))
+	}
+	return chosen, nil
 }

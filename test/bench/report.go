@@ -1,89 +1,106 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
+	"os"
+	"strconv"
 	"text/tabwriter"
 	"time"
 )
 
-// series is a set of measured times.
-type series []time.Duration
-
-// quantile returns the value below which the fraction q of the series lies.
-func (s series) quantile(q float64) time.Duration {
-	if len(s) == 0 {
-		return 0
-	}
-	sorted := slices.Sorted(slices.Values(s))
-	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))].Round(time.Millisecond)
+// figure is one line of the table. What has no baseline or no target lacks the
+// fields for it.
+type figure struct {
+	Name     string   `json:"name"` // of the benchmark, such as B1
+	What     string   `json:"what"`
+	Unit     string   `json:"unit"`
+	Baseline *float64 `json:"baseline,omitempty"`
+	Ours     float64  `json:"ours"`
+	Ratio    *float64 `json:"ratio,omitempty"` // of ours to the baseline
+	More     *float64 `json:"more,omitempty"`  // than the baseline
+	Target   string   `json:"target,omitempty"`
+	Met      *bool    `json:"met,omitempty"`
 }
 
-// figure is one line of the table: a side against its baseline.
-type figure struct {
-	Name       string  `json:"name"`
-	What       string  `json:"what"`
-	BaseP50MS  int64   `json:"base_p50_ms"`
-	BaseP95MS  int64   `json:"base_p95_ms"`
-	P50MS      int64   `json:"p50_ms"`
-	P95MS      int64   `json:"p95_ms"`
-	RatioP50   float64 `json:"ratio_p50"`
-	MoreP95MS  int64   `json:"more_p95_ms"`
-	MaxRatio   float64 `json:"target_ratio"`
-	MaxMoreMS  int64   `json:"target_more_p95_ms"`
-	IsInTarget bool    `json:"in_target"`
+// plain is a figure without baseline and target.
+func plain(name, what, unit string, ours float64) figure {
+	return figure{Name: name, What: what, Unit: unit, Ours: ours}
+}
+
+// against sets what the figure is compared with.
+func (f figure) against(baseline float64) figure {
+	f.Baseline, f.More = &baseline, new(f.Ours-baseline)
+	if baseline > 0 {
+		f.Ratio = new(f.Ours / baseline)
+	}
+	return f
+}
+
+// maxRatio sets the target as a multiple of the baseline.
+func (f figure) maxRatio(limit float64) figure {
+	f.Target = "ratio <= " + number(limit)
+	f.Met = new(f.Ratio != nil && *f.Ratio <= limit)
+	return f
+}
+
+// maxMore sets the target as a distance from the baseline.
+func (f figure) maxMore(limit float64) figure {
+	f.Target = "more <= " + number(limit) + " " + f.Unit
+	f.Met = new(*f.More <= limit)
+	return f
+}
+
+// most sets the target as a limit of its own.
+func (f figure) most(limit float64) figure {
+	f.Target = "<= " + number(limit) + " " + f.Unit
+	f.Met = new(f.Ours <= limit)
+	return f
 }
 
 // report is what a run has found.
 type report struct {
-	Started time.Time `json:"started"`
-	Pairs   int       `json:"pairs"`
-	Figures []figure  `json:"figures"`
-	IdleMiB float64   `json:"podsd_idle_mib"`
-
-	plain, available, served series
-}
-
-func (r *report) add(plain, available, served time.Duration) {
-	r.plain = append(r.plain, plain)
-	r.available = append(r.available, available)
-	r.served = append(r.served, served)
-}
-
-// finish works the figures out.
-func (r *report) finish() *report {
-	r.Figures = []figure{
-		compareSeries("B1", "POST to AVAILABLE", r.plain, r.available, 1.15, 250*time.Millisecond),
-		compareSeries("B2", "POST to first 200", r.plain, r.served, 1.3, time.Second),
-	}
-	return r
-}
-
-func compareSeries(name, what string, base, ours series, maxRatio float64, maxMore time.Duration) figure {
-	f := figure{
-		Name: name, What: what, MaxRatio: maxRatio, MaxMoreMS: maxMore.Milliseconds(),
-		BaseP50MS: base.quantile(0.5).Milliseconds(), BaseP95MS: base.quantile(0.95).Milliseconds(),
-		P50MS: ours.quantile(0.5).Milliseconds(), P95MS: ours.quantile(0.95).Milliseconds(),
-	}
-	f.RatioP50 = float64(f.P50MS) / float64(max(1, f.BaseP50MS))
-	f.MoreP95MS = f.P95MS - f.BaseP95MS
-	f.IsInTarget = f.RatioP50 <= f.MaxRatio && f.MoreP95MS <= f.MaxMoreMS
-	return f
+	Started time.Time         `json:"started"`
+	Options map[string]string `json:"options"` // of the command line
+	Figures []figure          `json:"figures"`
 }
 
 // print writes the table.
 func (r *report) print(w io.Writer) {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(table, "\tKubernetes p50\tp95\tservice p50\tp95\tratio p50\ttarget\tmore at p95\ttarget\t\n")
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(table, "\t\tbaseline\tours\tunit\tratio\tmore\ttarget\t\n")
 	for _, f := range r.Figures {
-		verdict := "met"
-		if !f.IsInTarget {
-			verdict = "MISSED"
+		verdict := ""
+		if f.Met != nil {
+			verdict = map[bool]string{true: "met", false: "MISSED"}[*f.Met]
 		}
-		fmt.Fprintf(table, "%s %s\t%d ms\t%d ms\t%d ms\t%d ms\t%.2f\t<= %.2f\t%d ms\t<= %d ms\t%s\n", f.Name, f.What,
-			f.BaseP50MS, f.BaseP95MS, f.P50MS, f.P95MS, f.RatioP50, f.MaxRatio, f.MoreP95MS, f.MaxMoreMS, verdict)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", f.Name, f.What,
+			optional(f.Baseline), number(f.Ours), f.Unit, optional(f.Ratio), optional(f.More), f.Target, verdict)
 	}
 	_ = table.Flush()
-	fmt.Fprintf(w, "podsd resident when idle: %.0f MiB (target 100)\n", r.IdleMiB)
+}
+
+// write keeps the figures in a file.
+func (r *report) write(path string) error {
+	data, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode the figures: %w", err)
+	}
+	return os.WriteFile(path, append(data, '\n'), 0o644) //nolint:gosec // figures are for everybody
+}
+
+func optional(value *float64) string {
+	if value == nil {
+		return ""
+	}
+	return number(*value)
+}
+
+// number writes three significant digits, and whole numbers in full.
+func number(value float64) string {
+	if value >= 100 || value <= -100 {
+		return strconv.FormatFloat(value, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(value, 'g', 3, 64)
 }

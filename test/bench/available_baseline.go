@@ -18,7 +18,9 @@ import (
 
 const image = "dev.local/hello:1"
 
-// baseline is Kubernetes without the service.
+// baseline is Kubernetes without the service: what `kubectl run` does, with the
+// API server called directly and a watch, so that the start of the kubectl
+// program is left out, to its advantage.
 type baseline struct {
 	api       kubernetes.Interface
 	namespace string
@@ -39,14 +41,14 @@ func newBaseline(ctx context.Context, kubeconfig string) (*baseline, error) {
 	if _, err := api.CoreV1().Namespaces().Create(ctx, namespace, metav1.CreateOptions{}); err != nil {
 		return nil, fmt.Errorf("make a namespace: %w", err)
 	}
-	return b, b.waitServiceAccount(ctx)
+	return b, waitServiceAccount(ctx, b.api, b.namespace)
 }
 
 // waitServiceAccount waits for what every pod of kubectl's needs and a new
 // namespace gets only after a moment.
-func (b *baseline) waitServiceAccount(ctx context.Context) error {
+func waitServiceAccount(ctx context.Context, api kubernetes.Interface, namespace string) error {
 	return every(ctx, 50*time.Millisecond, func() (bool, error) {
-		_, err := b.api.CoreV1().ServiceAccounts(b.namespace).Get(ctx, "default", metav1.GetOptions{})
+		_, err := api.CoreV1().ServiceAccounts(namespace).Get(ctx, "default", metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {
 			return false, nil
 		}
@@ -54,10 +56,10 @@ func (b *baseline) waitServiceAccount(ctx context.Context) error {
 	})
 }
 
-func (b *baseline) close() { b.removeNamespace(b.namespace) }
+func (b *baseline) close() { removeNamespace(b.api, b.namespace) }
 
-func (b *baseline) removeNamespace(name string) {
-	_ = b.api.CoreV1().Namespaces().Delete(context.Background(), name, metav1.DeleteOptions{})
+func removeNamespace(api kubernetes.Interface, name string) {
+	_ = api.CoreV1().Namespaces().Delete(context.Background(), name, metav1.DeleteOptions{})
 }
 
 // run creates the pod of `kubectl run NAME --image=...` and returns how long
@@ -115,22 +117,4 @@ func (b *baseline) waitGone(ctx context.Context, namespace, name string) error {
 		}
 		return false, err
 	})
-}
-
-// every calls check until it is done or fails.
-func every(ctx context.Context, interval time.Duration, check func() (done bool, err error)) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
-	defer cancel()
-	ticker := time.NewTicker(interval)
-	defer ticker.Stop()
-	for {
-		if done, err := check(); done || err != nil {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-ticker.C:
-		}
-	}
 }

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/pods-service/pods/shared/client"
@@ -20,8 +19,57 @@ import (
 // Kubernetes is watched, which costs it nothing.
 const askEvery = 20 * time.Millisecond
 
+// availability measures B1 and B2. Both sides take turns, so that they meet the
+// same machine in the same mood.
+func availability(ctx context.Context, o options) ([]figure, error) {
+	baseline, err := newBaseline(ctx, os.Getenv("KUBECONFIG"))
+	if err != nil {
+		return nil, err
+	}
+	defer baseline.close()
+	podsd, err := service.New(o.podsd, os.TempDir())
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(podsd.State) }()
+	if err := podsd.Start(ctx); err != nil {
+		return nil, fmt.Errorf("%w\n%s", err, podsd.Log())
+	}
+	defer func() { _ = podsd.Stop() }()
+	defer removeNamespace(baseline.api, podsd.Namespace)
+
+	times, err := compare(ctx, podsd, baseline, o.pairs)
+	if err != nil {
+		return nil, fmt.Errorf("%w\n%s", err, podsd.Log())
+	}
+	fmt.Printf("Waiting %s for the service to be idle\n", o.idle)
+	if err := pause(ctx, o.idle); err != nil {
+		return nil, err
+	}
+	idle, err := residentMiB(podsd.PID())
+	if err != nil {
+		return nil, err
+	}
+	return append(times.figures(), plain("B1", "podsd resident when idle", "MiB", idle).most(100)), nil
+}
+
+// pairTimes are what the pairs of runs took.
+type pairTimes struct{ plain, available, served series }
+
+func (t *pairTimes) figures() []figure {
+	of := func(name, what string, q float64, ours series) figure {
+		return plain(name, what, "ms", ours.millis(q)).against(t.plain.millis(q))
+	}
+	return []figure{
+		of("B1", "POST to AVAILABLE, p50", 0.5, t.available).maxRatio(1.15),
+		of("B1", "POST to AVAILABLE, p95", 0.95, t.available).maxMore(250),
+		of("B2", "POST to first 200, p50", 0.5, t.served).maxRatio(1.3),
+		of("B2", "POST to first 200, p95", 0.95, t.served).maxMore(1000),
+	}
+}
+
 // compare measures pairs of runs, the two sides taking turns at being first.
-func compare(ctx context.Context, s *service.Service, b *baseline, pairs int) (*report, error) {
+func compare(ctx context.Context, s *service.Service, b *baseline, pairs int) (*pairTimes, error) {
 	alice, err := s.As(ctx, "alice")
 	if err != nil {
 		return nil, err
@@ -30,7 +78,7 @@ func compare(ctx context.Context, s *service.Service, b *baseline, pairs int) (*
 	if err != nil {
 		return nil, err
 	}
-	r := &report{Pairs: pairs, Started: time.Now().UTC()}
+	times := &pairTimes{}
 	for i := range pairs + 1 { // the first pair warms both sides up and is not counted
 		name := "bench" + strconv.Itoa(i)
 		var plain, available, served time.Duration
@@ -62,13 +110,15 @@ func compare(ctx context.Context, s *service.Service, b *baseline, pairs int) (*
 		if i == 0 {
 			continue
 		}
-		r.add(plain, available, served)
+		times.plain = append(times.plain, plain)
+		times.available = append(times.available, available)
+		times.served = append(times.served, served)
 		if i%10 == 0 {
-			fmt.Printf("%3d of %d pairs: Kubernetes %s, AVAILABLE %s, first 200 %s (medians so far)\n",
-				i, pairs, r.plain.quantile(0.5), r.available.quantile(0.5), r.served.quantile(0.5))
+			fmt.Printf("%3d of %d pairs: Kubernetes %.0f ms, AVAILABLE %.0f ms, first 200 %.0f ms (medians so far)\n",
+				i, pairs, times.plain.millis(0.5), times.available.millis(0.5), times.served.millis(0.5))
 		}
 	}
-	return r.finish(), nil
+	return times, nil
 }
 
 // relistPeriod is how often the kubelet looks at its containers, and so how
@@ -122,19 +172,4 @@ func create(ctx context.Context, c *client.Client, web *http.Client, podID strin
 		return resp.StatusCode == http.StatusOK, resp.Body.Close()
 	})
 	return available, time.Since(start), err
-}
-
-// residentMiB returns the memory that a process has in use.
-func residentMiB(pid int) (float64, error) {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(string(data)) {
-		if value, found := strings.CutPrefix(line, "VmRSS:"); found {
-			kib, err := strconv.ParseFloat(strings.Fields(value)[0], 64)
-			return kib / 1024, err
-		}
-	}
-	return 0, fmt.Errorf("process %d has no VmRSS", pid)
 }

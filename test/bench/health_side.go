@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"os"
+	"sync/atomic"
+	"time"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+	"golang.org/x/sync/errgroup"
+	"k8s.io/client-go/metadata"
+
+	assets "github.com/pods-service/pods"
+	"github.com/pods-service/pods/functions/health/reconcile"
+	"github.com/pods-service/pods/shared/events"
+	"github.com/pods-service/pods/shared/kube"
+	"github.com/pods-service/pods/shared/pods"
+	"github.com/pods-service/pods/shared/postgres"
+	"github.com/pods-service/pods/shared/templates"
+)
+
+// tick is how often health compares all pods, as in every deployment.
+const tick = 10 * time.Second
+
+// healthSide is the function health with what feeds it: ticks and the changes
+// in the cluster, by the Triggers that the service ships. What it asks other
+// functions for goes to a Broker over HTTP; there it ends.
+func healthSide(ctx context.Context, settings sideSettings, ready func(string, func() map[string]int64)) error {
+	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	config, err := kube.Config(settings.Kubeconfig)
+	if err != nil {
+		return err
+	}
+	cluster, err := kube.Connect(config, settings.Namespace)
+	if err != nil {
+		return err
+	}
+	watcher, err := metadata.NewForConfig(config)
+	if err != nil {
+		return err
+	}
+	pool, err := postgres.Open(ctx, settings.DatabaseURL, 16)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	store := postgres.New(pool, postgres.Options{Now: time.Now})
+	catalog, err := templates.NewCatalog(nil)
+	if err != nil {
+		return err
+	}
+	deriver := templates.NewDeriver(catalog, func(string) string { return fleetTenant.PodsDomain })
+
+	var ticks, changes, asked atomic.Int64
+	sink, err := events.NewHTTPSink(events.HTTPSinkOptions{URL: settings.Sink})
+	if err != nil {
+		return err
+	}
+	relay := events.NewRelay(store, sink, events.RelayOptions{Logger: logger})
+	handler := reconcile.New(store, cluster, deriver, reconcile.Options{
+		Logger: logger,
+		Relay: flushFunc(func(ctx context.Context) error {
+			_, err := relay.Flush(ctx, 5*time.Second)
+			return err
+		}),
+		Publish: func(sent []cloudevents.Event) {
+			asked.Add(int64(len(sent)))
+			go sendAll(ctx, logger, sink, sent)
+		},
+	})
+	counted := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		handler.ServeHTTP(w, r)
+		if r.Header.Get("Ce-Type") == events.TypeTick {
+			ticks.Add(1)
+		} else {
+			changes.Add(1)
+		}
+	})
+	triggers, err := events.ParseTriggers(assets.Triggers)
+	if err != nil {
+		return err
+	}
+	elsewhere := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusAccepted) })
+	broker, err := events.NewBroker(triggers,
+		map[string]http.Handler{"health": counted, "spawner": elsewhere, "logs": elsewhere}, store, events.BrokerOptions{Logger: logger})
+	if err != nil {
+		return err
+	}
+	source := kube.NewSource(watcher, kube.SourceOptions{
+		Namespace: settings.Namespace, Server: config.Host, Logger: logger, Send: broker.Send,
+	})
+	group, within := errgroup.WithContext(ctx)
+	group.Go(func() error { return source.Run(within) })
+	group.Go(func() error {
+		events.Tick(within, broker, events.TickOptions{Namespace: settings.Namespace, Interval: tick, Logger: logger})
+		return nil
+	})
+	ready("", func() map[string]int64 {
+		return map[string]int64{"ticks": ticks.Load(), "changes": changes.Load(), "asked": asked.Load()}
+	})
+	return group.Wait()
+}
+
+type flushFunc func(context.Context) error
+
+// Flush implements reconcile.Relay.
+func (f flushFunc) Flush(ctx context.Context) error { return f(ctx) }
+
+// sendAll sends events one after the other; what gets lost is asked for again.
+func sendAll(ctx context.Context, logger *slog.Logger, sink events.Sink, sent []cloudevents.Event) {
+	for _, event := range sent {
+		if err := sink.Send(ctx, event); err != nil && ctx.Err() == nil {
+			logger.Warn("an event got lost", "kind", pods.KindOf(err), "error", err)
+		}
+	}
+}
