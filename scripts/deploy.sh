@@ -11,8 +11,7 @@
 
 if own_cluster; then
   say "Kubernetes with Knative on this machine"
-  cluster install
-  cluster up --knative # which leaves one that runs alone
+  start_cluster --knative
 fi
 choose_cluster deploy
 kubectl get customresourcedefinition services.serving.knative.dev brokers.eventing.knative.dev >/dev/null ||

@@ -26,6 +26,13 @@ as_root() {
 
 cluster() { as_root "$BIN/cluster" "$@"; }
 
+# start_cluster installs what the local cluster needs and starts it. Arguments
+# go to cluster up, which leaves a cluster that runs alone.
+start_cluster() {
+  cluster install
+  cluster up "$@"
+}
+
 # own_cluster tells whether the local cluster is to be used. An explicit
 # KUBECONFIG means that somebody else's is.
 own_cluster() { [ -z "${KUBECONFIG:-}" ]; }
@@ -41,8 +48,7 @@ use_cluster() {
   if ! cluster status >/dev/null 2>&1; then
     say "Starting Kubernetes on this machine"
     CLUSTER_STARTED=1
-    cluster install
-    cluster up
+    start_cluster
   fi
   cluster load "$BIN/hello.tar"
   mkdir -p "$STATE"
