@@ -111,7 +111,7 @@ func linkerFlags(version map[string]string) string {
 }
 
 // environment is that of every go command here. The modules are not part of
-// any workspace: their versions would clash with it.
+// any workspace: each is built with the versions it names.
 func environment() []string {
 	return append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0")
 }

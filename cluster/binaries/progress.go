@@ -25,6 +25,10 @@ func (r reporter) say(format string, args ...any) {
 	fmt.Fprintf(r.out, "%-8s %s\n", r.name, fmt.Sprintf(format, args...))
 }
 
+// buildFlags are those of every program. What only a debugger reads is left out
+// when compiling already, not just when linking.
+var buildFlags = []string{"-trimpath", "-gcflags=all=-dwarf=false"}
+
 // compilation is a call of go build.
 type compilation struct {
 	source      string   // the module's folder
@@ -43,7 +47,7 @@ func (c compilation) run(ctx context.Context, report reporter) error {
 	if err != nil {
 		return err
 	}
-	arguments := slices.Concat([]string{"build"}, c.flags, []string{"-v", "-trimpath", "-ldflags", c.linkerFlags, "-o", c.target}, c.programs)
+	arguments := slices.Concat([]string{"build", "-v"}, buildFlags, c.flags, []string{"-ldflags", c.linkerFlags, "-o", c.target}, c.programs)
 	command := goCommand(ctx, c.source, arguments...)
 	stderr, err := command.StderrPipe()
 	if err != nil {

@@ -37,7 +37,7 @@ func compile(ctx context.Context, out, version string) error {
 		return err
 	}
 	args := []string{
-		"build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -buildid= -X main.version=" + version,
+		"build", "-trimpath", "-gcflags=all=-dwarf=false", "-buildvcs=false", "-ldflags", "-s -w -buildid= -X main.version=" + version,
 		"-o", out + string(filepath.Separator),
 	}
 	for _, p := range programs {
