@@ -2,6 +2,8 @@
 # Deploys the service on Knative, to the cluster on this machine, and runs the
 # end-to-end tests there, then those of what only Knative has. What it has
 # started it takes down again. Arguments go to go test.
+#
+#   CREATES=200   pods that are created while each part is killed
 . "$(dirname "$0")/lib.sh"
 
 own_cluster || fail "these tests kill parts of Knative, so they use the cluster on this machine alone: unset KUBECONFIG"
@@ -24,14 +26,14 @@ fi
 
 "$(dirname "$0")/deploy.sh"
 use_cluster
-settings=(TEST_KUBECONFIG="$KUBECONFIG" TEST_TARGET=knative)
+settings=(TEST_KUBECONFIG="$KUBECONFIG" TEST_TARGET=knative TEST_CREATES="${CREATES:-}")
 
 say "Having the API server and Knative check the manifests"
-env "${settings[@]}" go test -count=1 -tags knative -run TestDryRun ./test/manifests
+env "${settings[@]}" go test -race -count=1 -tags knative -run TestDryRun ./test/manifests
 
 say "Running the end-to-end tests on Knative"
-env "${settings[@]}" go test -count=1 -timeout 30m -parallel 4 "$@" ./test/e2e
+env "${settings[@]}" go test -race -count=1 -timeout 30m -parallel 4 "$@" ./test/e2e
 
 say "Running the tests of what only Knative has"
 # They kill processes in containers.
-as_root env "${settings[@]}" go test -v -count=1 -timeout 40m "$@" ./test/knative
+as_root env "${settings[@]}" go test -race -v -count=1 -timeout 40m "$@" ./test/knative

@@ -22,7 +22,7 @@ mapfile -t packages < <(go list -f '{{.Dir}}/...' -m | xargs go list | grep -vE 
 "$BIN/withservers" -- go test -race -timeout 20m "$@" "${packages[@]}"
 
 say "Running the end-to-end tests"
-go test -timeout 30m -parallel 4 -p 1 ./test/e2e ./test/podsd
+go test -race -timeout 30m -parallel 4 -p 1 ./test/e2e ./test/podsd
 
 if [ -n "$lifecycle" ] && [ -n "$CLUSTER_STARTED" ]; then
   release_cluster

@@ -13,12 +13,10 @@ import (
 	"github.com/pods-service/pods/test/suite"
 )
 
-const (
-	creates = 200 // pods in one run
-	atOnce  = 10  // of them at a time
-)
+// atOnce is how many pods are created at a time.
+const atOnce = 10
 
-// TestKilled kills a part of the deployment with SIGKILL, twice, while 200 pods
+// TestKilled kills a part of the deployment with SIGKILL, twice, while many pods
 // are created that each end by themselves and are then deleted. Nothing is
 // lost: every pod is COMPLETE in the end. Nothing happens twice: each had one
 // Kubernetes pod. Nothing is stuck: no event, object or row is left.
@@ -61,7 +59,7 @@ func killDuring(t *testing.T, victim part) {
 		}
 	}
 	run := runLives(t, alice, func() {
-		switch accepted.Add(1) {
+		switch int(accepted.Add(1)) {
 		case creates / 4, creates * 3 / 4:
 			kill()
 		}

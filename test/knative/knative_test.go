@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strconv"
 	"testing"
 
 	"k8s.io/client-go/dynamic"
@@ -18,6 +19,7 @@ import (
 var (
 	deployed *suite.Suite
 	objects  dynamic.Interface // for Knative's kinds
+	creates  = 200             // pods that TestKilled creates for each part it kills; TEST_CREATES
 )
 
 func TestMain(m *testing.M) {
@@ -37,6 +39,13 @@ func run(m *testing.M) int {
 }
 
 func prepare(ctx context.Context) error {
+	if set := os.Getenv("TEST_CREATES"); set != "" {
+		number, err := strconv.Atoi(set)
+		if err != nil || number < atOnce {
+			return fmt.Errorf("TEST_CREATES is %q, want a number of at least %d", set, atOnce)
+		}
+		creates = number
+	}
 	config, err := suite.Config()
 	if err != nil {
 		return err

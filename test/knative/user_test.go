@@ -18,7 +18,7 @@ import (
 // how long until it looks again what has become of a pod.
 const (
 	repeatAfter = 200 * time.Millisecond
-	pollEvery   = 300 * time.Millisecond
+	pollEvery   = time.Second
 )
 
 // user is a client of the API that repeats calls which fail for no fault of
