@@ -7,10 +7,18 @@ var settings = map[string]map[string]string{
 		"ingress-class": "traefik.ingress.networking.knative.dev",
 		// Whoever may make a DomainMapping may have the name it asks for.
 		"autocreate-cluster-domain-claims": "true",
+		"domain-template":                  `{{.Name}}.{{if ne .Domain "localhost"}}{{.Namespace}}.{{end}}{{.Domain}}`,
+		"tag-template":                     "{{.Tag}}",
 	},
 	// A service that is not for the cluster alone is at
-	// http://<service>.<namespace>.knative.localhost:8080.
-	"ConfigMap knative-serving/config-domain": {"knative.localhost": ""},
+	// http://<service>.<namespace>.knative.localhost:8080, and one with the label
+	// at http://<service>.localhost:8080. A tag takes the place of the service's
+	// name: that is how one has several names, since Traefik takes no DomainMapping
+	// of a Knative Service.
+	"ConfigMap knative-serving/config-domain": {
+		"knative.localhost": "",
+		"localhost":         "selector:\n  knative.localhost/short: \"true\"\n",
+	},
 	"ConfigMap knative-serving/config-autoscaler": {
 		// A service that nobody calls is gone half a minute later, not after one
 		// and a half: there is little memory, and people want to see it happen.

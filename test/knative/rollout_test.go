@@ -19,6 +19,11 @@ func TestRollout(t *testing.T) {
 			alice := newUser(t, 2)
 			stop := make(chan struct{})
 			var callers sync.WaitGroup
+			end := sync.OnceFunc(func() {
+				close(stop)
+				callers.Wait()
+			})
+			defer end()
 			for range clients {
 				callers.Go(func() {
 					for {
@@ -42,8 +47,7 @@ func TestRollout(t *testing.T) {
 				revision(before).waitNone(t)
 			}
 			took := time.Since(started)
-			close(stop)
-			callers.Wait()
+			end()
 			t.Logf("rolled out in %s under %d calls: %d repeated, none failed",
 				took.Round(100*time.Millisecond), alice.calls.Load(), alice.repeats.Load())
 		})
