@@ -31,38 +31,30 @@ const (
 // as fast as ever.
 func TestTickOff(t *testing.T) {
 	switchOff(t, pingSources)
-	alice := deployed.User(t, "alice")
-	for range 3 {
-		podID := suite.NewID("tickoff")
-		started := time.Now()
-		suite.Create(t, alice, podID, nil)
-		suite.WaitFor(t, alice, podID, pods.StatusAvailable)
-		took := time.Since(started)
-		t.Logf("without ticks: create to AVAILABLE in %s", took.Round(time.Millisecond))
-		if took > slack {
-			t.Errorf("a status followed after %s, want %s at most", took, slack)
-		}
-		if err := alice.DeletePod(t.Context(), podID); err != nil {
-			t.Fatal(err)
-		}
-		deployed.WaitGone(t, podID)
-	}
+	timeStarts(t, 3, slack)
 }
 
 // TestClusterEventsOff has health hear of ticks alone: statuses follow with the
 // next tick.
 func TestClusterEventsOff(t *testing.T) {
 	switchOff(t, apiServerSources)
+	timeStarts(t, 2, tick+slack)
+}
+
+// timeStarts creates pods one after another, each of which must be AVAILABLE
+// within limit.
+func timeStarts(t *testing.T, number int, limit time.Duration) {
+	t.Helper()
 	alice := deployed.User(t, "alice")
-	for range 2 {
-		podID := suite.NewID("eventsoff")
+	for range number {
+		podID := suite.NewID("start")
 		started := time.Now()
 		suite.Create(t, alice, podID, nil)
 		suite.WaitFor(t, alice, podID, pods.StatusAvailable)
 		took := time.Since(started)
-		t.Logf("without cluster events: create to AVAILABLE in %s", took.Round(time.Millisecond))
-		if took > tick+slack {
-			t.Errorf("a status followed after %s, want %s at most", took, tick+slack)
+		t.Logf("create to AVAILABLE in %s", took.Round(time.Millisecond))
+		if took > limit {
+			t.Errorf("a status followed after %s, want %s at most", took, limit)
 		}
 		if err := alice.DeletePod(t.Context(), podID); err != nil {
 			t.Fatal(err)

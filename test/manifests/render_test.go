@@ -4,6 +4,7 @@
 package manifests_test
 
 import (
+	"fmt"
 	"maps"
 	"path/filepath"
 	"sync"
@@ -31,22 +32,28 @@ var functions = []string{"api", "health", "logs", "spawner"}
 // deployment is all that an overlay deploys.
 type deployment []*unstructured.Unstructured
 
-// rendered holds what kustomize makes of each overlay, once it was asked for.
-var rendered = map[string]func() (deployment, error){}
-
-func init() {
+// rendered makes what kustomize makes of each overlay, once it is asked for. It
+// makes one after another: kustomize keeps what it knows of kinds in one place.
+var rendered = sync.OnceValues(func() (map[string]deployment, error) {
+	made := map[string]deployment{}
 	for _, overlay := range overlays {
-		rendered[overlay] = sync.OnceValues(func() (deployment, error) { return build(overlay) })
+		all, err := build(overlay)
+		if err != nil {
+			return nil, fmt.Errorf("render %s: %w", overlay, err)
+		}
+		made[overlay] = all
 	}
-}
+	return made, nil
+})
 
 // render returns what kustomize makes of an overlay, for the test to change.
 func render(t *testing.T, overlay string) deployment {
 	t.Helper()
-	all, err := rendered[overlay]()
+	made, err := rendered()
 	if err != nil {
-		t.Fatalf("render %s: %v", overlay, err)
+		t.Fatal(err)
 	}
+	all := made[overlay]
 	copied := make(deployment, len(all))
 	for i, object := range all {
 		copied[i] = object.DeepCopy()
