@@ -24,7 +24,7 @@ const (
 	// tick is how often the PingSource sends.
 	tick = 10 * time.Second
 	// slack is how much later than told a busy machine may be.
-	slack = 10 * time.Second
+	slack = 5 * time.Second
 )
 
 // TestTickOff has health hear of changes in the cluster alone: statuses follow
