@@ -4,24 +4,10 @@
 # --help lists the sizes that can be chosen.
 . "$(dirname "$0")/lib.sh"
 
-# wants tells whether one of the benchmarks is to run.
-only=B1,B2 # as the program has it
-previous=
-for argument in "$@"; do
-  case $argument in
-    --only=* | -only=*) only=${argument#*=} ;;
-    *) case $previous in --only | -only) only=$argument ;; esac ;;
-  esac
-  previous=$argument
-done
-wants() {
-  [ -n "$only" ] || return 0
-  local name
-  for name in "$@"; do
-    case ,$only, in *",$name,"*) return 0 ;; esac
-  done
-  return 1
-}
+go build -o "$BIN/bench" ./test/bench
+wanted=$("$BIN/bench" --list "$@")
+# wants tells whether a benchmark is to run.
+wants() { grep -qw "$1" <<<"$wanted"; }
 
 "$(dirname "$0")/install.sh"
 PODS_STATE=${PODS_STATE:-$(mktemp -d /tmp/pods-bench.XXXXXX)}
@@ -31,8 +17,7 @@ trap 'release_cluster; rm -rf "$STATE"' EXIT
 
 if wants B5; then
   say "Building kwok, which simulates nodes (the first time takes some minutes)"
-  (cd test/bench/kwok && GOWORK=off CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$BIN/kwok" sigs.k8s.io/kwok/cmd/kwok)
+  (cd test/bench/kwok && GOWORK=off CGO_ENABLED=0 go build -trimpath -gcflags=all=-dwarf=false -ldflags '-s -w' -o "$BIN/kwok" sigs.k8s.io/kwok/cmd/kwok)
 fi
-if wants B1 B2 B5; then use_cluster; fi
-go build -o "$BIN/bench" ./test/bench
+if wants B1 || wants B5; then use_cluster; fi
 "$BIN/bench" --podsd "$BIN/podsd" --kwok "$BIN/kwok" --out "$BIN/bench.json" "$@"

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/pods-service/pods/gateway/certs"
 	"github.com/pods-service/pods/shared/client"
@@ -88,7 +89,7 @@ func (q *quickstart) run(ctx context.Context) error {
 
 // waitUp waits until the service answers, or ends.
 func (q *quickstart) waitUp(ctx context.Context) error {
-	return poll(ctx, 100*time.Millisecond, func() (bool, error) {
+	return wait.PollUntilContextCancel(ctx, 100*time.Millisecond, true, func(ctx context.Context) (bool, error) {
 		if q.pid != 0 && syscall.Kill(q.pid, 0) != nil {
 			return false, errors.New("the service ended while starting")
 		}
@@ -122,7 +123,7 @@ func (q *quickstart) create(ctx context.Context) (client.Pod, error) {
 // watch shows each status until the pod is AVAILABLE.
 func (q *quickstart) watch(ctx context.Context, pod client.Pod, start time.Time) error {
 	shown := pods.Status("")
-	return poll(ctx, 20*time.Millisecond, func() (bool, error) {
+	return wait.PollUntilContextCancel(ctx, 20*time.Millisecond, true, func(ctx context.Context) (bool, error) {
 		if pod.Status != shown {
 			shown = pod.Status
 			q.say("    %6.2f s  %s", time.Since(start).Seconds(), shown)
@@ -205,22 +206,6 @@ func (q *quickstart) next() {
     curl --cacert %s %s`,
 		q.at.API, strings.TrimPrefix(strings.TrimSuffix(q.podURL(), "/"), "https://"+demoPod+".pods.localhost"), plainPort,
 		certs.CertificatePath(caDir(q.state)), q.at.API, q.at.API, demoPod, certs.CertificatePath(caDir(q.state)), q.podURL())
-}
-
-// poll calls check until it is done, fails, or ctx ends.
-func poll(ctx context.Context, every time.Duration, check func() (done bool, err error)) error {
-	ticker := time.NewTicker(every)
-	defer ticker.Stop()
-	for {
-		if done, err := check(); done || err != nil {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-ticker.C:
-		}
-	}
 }
 
 func indent(text string) string {

@@ -15,8 +15,8 @@ import (
 	assets "github.com/pods-service/pods"
 	"github.com/pods-service/pods/functions/health/reconcile"
 	"github.com/pods-service/pods/shared/events"
+	"github.com/pods-service/pods/shared/function"
 	"github.com/pods-service/pods/shared/kube"
-	"github.com/pods-service/pods/shared/pods"
 	"github.com/pods-service/pods/shared/postgres"
 	"github.com/pods-service/pods/shared/templates"
 )
@@ -58,16 +58,14 @@ func healthSide(ctx context.Context, settings sideSettings, ready func(string, f
 	if err != nil {
 		return err
 	}
-	relay := events.NewRelay(store, sink, events.RelayOptions{Logger: logger})
+	publisher := function.NewPublisher(nil, logger) // no gateway is told of anything
+	publisher.Start(store, sink, events.RelayOptions{Logger: logger})
 	handler := reconcile.New(store, cluster, deriver, reconcile.Options{
 		Logger: logger,
-		Relay: flushFunc(func(ctx context.Context) error {
-			_, err := relay.Flush(ctx, 5*time.Second)
-			return err
-		}),
+		Relay:  publisher,
 		Publish: func(sent []cloudevents.Event) {
 			asked.Add(int64(len(sent)))
-			go sendAll(ctx, logger, sink, sent)
+			publisher.Publish(sent)
 		},
 	})
 	counted := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -101,18 +99,4 @@ func healthSide(ctx context.Context, settings sideSettings, ready func(string, f
 		return map[string]int64{"ticks": ticks.Load(), "changes": changes.Load(), "asked": asked.Load()}
 	})
 	return group.Wait()
-}
-
-type flushFunc func(context.Context) error
-
-// Flush implements reconcile.Relay.
-func (f flushFunc) Flush(ctx context.Context) error { return f(ctx) }
-
-// sendAll sends events one after the other; what gets lost is asked for again.
-func sendAll(ctx context.Context, logger *slog.Logger, sink events.Sink, sent []cloudevents.Event) {
-	for _, event := range sent {
-		if err := sink.Send(ctx, event); err != nil && ctx.Err() == nil {
-			logger.Warn("an event got lost", "kind", pods.KindOf(err), "error", err)
-		}
-	}
 }

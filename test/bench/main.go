@@ -77,6 +77,7 @@ func run(ctx context.Context) error {
 	flag.IntVar(&o.rate, "rate", 200, "B6: events per second")
 	flag.DurationVar(&o.deliver, "deliver", time.Minute, "B6: how long each side is measured")
 	only := flag.String("only", "B1,B2", "what to run, such as B1,B5; empty means everything")
+	list := flag.Bool("list", false, "print the names of what would run, and end")
 	out := flag.String("out", "bench.json", "file for the figures")
 	flag.Parse()
 	if err := o.check(*sizes); err != nil {
@@ -85,6 +86,12 @@ func run(ctx context.Context) error {
 	wanted, err := choose(*only)
 	if err != nil {
 		return err
+	}
+	if *list {
+		for _, b := range wanted {
+			fmt.Println(strings.Join(b.names, " "))
+		}
+		return nil
 	}
 	report := &report{Started: time.Now().UTC(), Options: map[string]string{}}
 	flag.VisitAll(func(f *flag.Flag) { report.Options[f.Name] = f.Value.String() })

@@ -3,24 +3,17 @@ package main
 import (
 	"context"
 	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
 )
 
-// every calls check until it is done or fails.
+// patience bounds what every waits for.
+const patience = 2 * time.Minute
+
+// every calls check, at once and then again and again, until it is done or
+// fails.
 func every(ctx context.Context, interval time.Duration, check func() (done bool, err error)) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
-	defer cancel()
-	ticker := time.NewTicker(interval)
-	defer ticker.Stop()
-	for {
-		if done, err := check(); done || err != nil {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-ticker.C:
-		}
-	}
+	return wait.PollUntilContextTimeout(ctx, interval, patience, true, func(context.Context) (bool, error) { return check() })
 }
 
 // pause waits for d.
