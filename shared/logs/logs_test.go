@@ -323,7 +323,7 @@ func TestReadNew(t *testing.T) {
 		"CutLine":   {&source{body: strings.NewReader(stamped(2, "日本語"))}, 5, "語\n", ""},
 		"Gone":      {&source{err: pods.NotFound("pod")}, 100, "", ""},
 		"Down":      {&source{err: pods.Unavailable("kubernetes", nil)}, 100, "", pods.KindUnavailable},
-		"BrokenOff": {&source{body: broken}, 100, "b\n", ""},
+		"BrokenOff": {&source{body: broken}, 100, "b\n", pods.KindUnavailable},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -78,7 +78,7 @@ func (r *Reader) Read(ctx context.Context, request Request, save Save) (ended bo
 	case reading.Err() != nil && ctx.Err() == nil:
 		return false, nil // the time is up: the rest comes with the next read
 	}
-	return false, pods.Unavailable("The log cannot be read right now.", fmt.Errorf("read log of %s: %w", request.Name, readErr))
+	return false, brokenOff(request.Name, readErr)
 }
 
 // saveOldest saves the first count chunks of b and forgets them.
@@ -96,11 +96,11 @@ func saveOldest(ctx context.Context, b *backlog, count int, save Save) error {
 }
 
 // ReadNew returns the output of a pod beyond since, at most the newest limit
-// bytes, with a line that is still being written. What could be read before
-// ctx ended is returned without an error, and so is nothing when there is no
+// bytes, with a line that is still being written. It is empty when there is no
 // such pod any more.
 //
-// Errors: those of the opener other than KindNotFound.
+// Errors: those of the Opener, and KindUnavailable when the log broke off or ctx
+// ended while it was read; what was read by then is returned too.
 func (r *Reader) ReadNew(ctx context.Context, ref pods.Ref, name string, since pods.LogCursor, limit int) (string, error) {
 	stream, err := r.opener.OpenLog(ctx, name, ref, Options{Since: since.Last})
 	if pods.KindOf(err) == pods.KindNotFound {
@@ -117,10 +117,18 @@ func (r *Reader) ReadNew(ctx context.Context, ref pods.Ref, name string, since p
 		return nil
 	})
 	defer held.release()
-	_ = held.fill(stream, since) // however it ended, this is what there is
+	readErr := held.fill(stream, since)
 	var text strings.Builder
 	for _, c := range held.backlog.chunks {
 		text.Write(c.text)
 	}
-	return pods.NewestText(text.String(), limit), nil
+	newest := pods.NewestText(text.String(), limit)
+	if !errors.Is(readErr, io.EOF) {
+		return newest, brokenOff(name, readErr)
+	}
+	return newest, nil
+}
+
+func brokenOff(name string, err error) error {
+	return pods.Unavailable("The log cannot be read right now.", fmt.Errorf("read log of %s: %w", name, err))
 }

@@ -44,11 +44,7 @@ func TestLife(t *testing.T) {
 	echo(t, s, "ws://"+host+"/ws")
 	s.WaitRunning(t, podID)
 
-	logs, err := alice.PodLogs(t.Context(), podID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	suite.Contains(t, "the log", logs.Logs, "5000", "path=/headers")
+	logs := suite.WaitLogs(t, alice, podID, "5000", "path=/headers")
 	suite.Contains(t, "the action log", strings.Join(logs.ActionLogs, "\n"), "Pod object created by 'alice'",
 		"spawner set status to CREATING", "health set status to AVAILABLE")
 
@@ -61,22 +57,13 @@ func TestLife(t *testing.T) {
 	}
 	s.WaitGone(t, podID)
 	suite.WaitPage(t, web, address, http.StatusServiceUnavailable)
-	err = suite.Eventually(t.Context(), func() error {
-		logs, err := alice.PodLogs(t.Context(), podID)
-		if err == nil && !strings.Contains(logs.Logs, "and that was all") {
-			err = fmt.Errorf("the kept log lacks the last line: %q", logs.Logs)
-		}
-		return err
-	})
-	if err != nil {
-		t.Error(err)
-	}
+	suite.WaitLogs(t, alice, podID, "and that was all")
 
 	if _, err := alice.StartPod(t.Context(), podID); err != nil {
 		t.Fatal(err)
 	}
 	suite.WaitFor(t, alice, podID, pods.StatusAvailable)
-	if logs, err = alice.PodLogs(t.Context(), podID); err != nil || strings.Contains(logs.Logs, "and that was all") {
+	if logs, err := alice.PodLogs(t.Context(), podID); err != nil || strings.Contains(logs.Logs, "and that was all") {
 		t.Errorf("the log of a new start holds the old one's: %q, %v", logs.Logs, err)
 	}
 	if _, err := alice.RestartPod(t.Context(), podID); err != nil {

@@ -3,6 +3,7 @@ package suite
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -76,4 +77,26 @@ func WaitWanted(t *testing.T, c *client.Client, podID string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// WaitLogs waits until the log of a pod has all the parts, and returns it. An
+// answer may leave out the newest lines when the node is busy.
+func WaitLogs(t *testing.T, c *client.Client, podID string, parts ...string) client.Logs {
+	t.Helper()
+	var logs client.Logs
+	err := Eventually(t.Context(), func() (err error) {
+		if logs, err = c.PodLogs(t.Context(), podID); err != nil {
+			return err
+		}
+		for _, part := range parts {
+			if !strings.Contains(logs.Logs, part) {
+				return fmt.Errorf("the log of %s lacks %q: %q", podID, part, logs.Logs)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return logs
 }

@@ -13,11 +13,12 @@ import (
 )
 
 // tailTimeout bounds how long an answer waits for Kubernetes when it could do
-// without.
-const tailTimeout = 2 * time.Second
+// without. A node that is busy starting pods may take a few seconds.
+const tailTimeout = 5 * time.Second
 
 // getPodLogs serves GET /pods/{pod_id}/logs: the stored output, then what the
-// container has written since.
+// container has written since. When the node does not tell that in time, the
+// answer says so in its metadata.
 func (s *Server) getPodLogs(ctx context.Context, req *rest.Request) (rest.Result, error) {
 	pod, _, err := s.load(ctx, req)
 	if err != nil {
@@ -37,7 +38,7 @@ func (s *Server) getPodLogs(ctx context.Context, req *rest.Request) (rest.Result
 	newer, err := s.Tail.ReadNew(tailCtx, pod.Ref(), pod.K8sName, cursor, pods.MaxLogBytes)
 	if err != nil {
 		s.Logger.WarnContext(ctx, "newest output is left out", "tenant_id", pod.TenantID, "pod_id", pod.ID, "error", err)
-		result.Metadata = map[string]any{"warnings": []string{"The newest lines cannot be read right now; these are the lines collected before."}}
+		result.Metadata = map[string]any{"warnings": []string{"The newest lines cannot be read right now and may be missing; ask again in a moment."}}
 	}
 	result.Value = client.Logs{Logs: pods.NewestLog(text + newer), ActionLogs: actions}
 	return result, nil

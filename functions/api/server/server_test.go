@@ -32,7 +32,7 @@ import (
 type noTail struct{}
 
 func (noTail) ReadNew(context.Context, pods.Ref, string, pods.LogCursor, int) (string, error) {
-	return "", errors.New("no cluster")
+	return "before it broke\n", errors.New("no cluster")
 }
 
 // service is an API on a real database with a real issuer, without a cluster.
@@ -233,6 +233,10 @@ func TestPodThroughTheAPI(t *testing.T) {
 	if err != nil || len(logs.ActionLogs) != 3 || !strings.HasSuffix(logs.ActionLogs[0], "Pod object created by 'alice'") ||
 		!strings.HasSuffix(logs.ActionLogs[2], "'alice' ran restart_pod, set to RESTART") {
 		t.Errorf("logs without a cluster = %+v, %v", logs, err)
+	}
+	partial := s.call("GET", "/v3/pods/docpod/logs", alice.Token(), "")
+	if logs.Logs != "before it broke\n" || !strings.Contains(string(partial.envelope["metadata"]), "newest lines cannot be read") {
+		t.Errorf("a log that breaks off = %q with %s", logs.Logs, partial.envelope["metadata"])
 	}
 	if err := alice.DeletePod(ctx, "docpod"); err != nil {
 		t.Fatal(err)
