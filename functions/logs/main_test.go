@@ -40,7 +40,7 @@ func TestLogs(t *testing.T) {
 	objects.Pod.Status = corev1.PodStatus{Phase: corev1.PodRunning}
 	cluster.Set("/api/v1/namespaces/pods/pods/"+pod.K8sName, objects.Pod)
 
-	event := events.NewPod(events.TypePodLogsDue, pods.ActorHealth, events.Data(pod), time.Now())
+	event := events.NewPod(events.TypePodStatusChanged, pods.ActorHealth, events.Data(pod), time.Now())
 	if status := function.Send("/", event); status != http.StatusAccepted {
 		t.Fatalf("event = %d", status)
 	}

@@ -27,7 +27,8 @@ const (
 	// TypePodUpdated: what users asked of a pod, or who may use it, has changed
 	// and nothing else is to be done about it. For those who keep copies.
 	TypePodUpdated = "io.pods.pod.updated.v1"
-	// TypePodLogsDue: a pod's new output is to be collected. Read by logs.
+	// TypePodLogsDue: the new output of some pods is to be collected; the store
+	// says of which. Read by logs.
 	TypePodLogsDue = "io.pods.pod.logs_due.v1"
 )
 
@@ -65,15 +66,25 @@ func Data(pod pods.Pod) PodData {
 	}
 }
 
-// NewPod returns an event of the given type about pod. Source names the
-// function that sends it.
-func NewPod(eventType string, source pods.Actor, data PodData, now time.Time) cloudevents.Event {
+// NewLogsDue returns an event pod.logs_due. It is about no pod in particular.
+func NewLogsDue(source pods.Actor, now time.Time) cloudevents.Event {
+	return newEvent(TypePodLogsDue, source, now)
+}
+
+func newEvent(eventType string, source pods.Actor, now time.Time) cloudevents.Event {
 	event := cloudevents.NewEvent()
 	event.SetID(uuid.NewString())
 	event.SetType(eventType)
 	event.SetSource("/pods/" + string(source))
-	event.SetSubject(data.TenantID + "/" + data.PodID)
 	event.SetTime(now.UTC())
+	return event
+}
+
+// NewPod returns an event of the given type about pod. Source names the
+// function that sends it.
+func NewPod(eventType string, source pods.Actor, data PodData, now time.Time) cloudevents.Event {
+	event := newEvent(eventType, source, now)
+	event.SetSubject(data.TenantID + "/" + data.PodID)
 	// Marshalling strings and integers cannot fail.
 	_ = event.SetData(cloudevents.ApplicationJSON, data)
 	return event

@@ -177,7 +177,7 @@ func TestClusterLife(t *testing.T) {
 	if !running.IsRun(pod.Ref()) || net.ParseIP(running.PodIP) == nil || running.StartedAt.IsZero() {
 		t.Errorf("running pod observed as %+v", running)
 	}
-	if all, err := client.List(ctx); err != nil || len(all) != 1 || all[0].ObjectUID != running.ObjectUID {
+	if all, err := client.List(ctx); err != nil || len(all.Pods) != 1 || all.Pods[0].ObjectUID != running.ObjectUID {
 		t.Errorf("List = %+v, %v, want the running pod", all, err)
 	}
 
@@ -203,6 +203,40 @@ func TestClusterLife(t *testing.T) {
 	}
 	if err := client.Ensure(ctx, clusterObjects(t, client, later)); err != nil {
 		t.Errorf("Ensure of the next run: %v", err)
+	}
+}
+
+// TestClusterChanges follows pods from one version to the next, as ticks do.
+func TestClusterChanges(t *testing.T) {
+	t.Parallel()
+
+	ctx, client := clusterClient(t)
+	before, err := client.List(ctx)
+	if err != nil || len(before.Pods) != 0 {
+		t.Fatalf("List = %+v, %v, want nothing", before, err)
+	}
+	pod := clusterPod(nil)
+	if err := client.Ensure(ctx, clusterObjects(t, client, pod)); err != nil {
+		t.Fatal(err)
+	}
+	running := waitState(ctx, t, client, pod.K8sName, func(o *kube.Observed) bool { return o.State == kube.StateRunning })
+	came, err := client.Changes(ctx, before.Version)
+	if err != nil || len(came.Gone) != 0 || len(came.Pods) != 1 || came.Pods[0].ObjectUID != running.ObjectUID || came.Pods[0].State != kube.StateRunning {
+		t.Fatalf("Changes = %+v, %v, want the pod as it is now", came, err)
+	}
+	quiet, err := client.Changes(ctx, came.Version)
+	if err != nil || len(quiet.Gone)+len(quiet.Pods) != 0 {
+		t.Errorf("Changes = %+v, %v, want none since", quiet, err)
+	}
+	if _, err := client.RemoveRuns(ctx, pod.K8sName, pod.Ref(), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if !client.WaitGone(ctx, running, clusterTimeout) {
+		t.Fatal("the pod did not go")
+	}
+	left, err := client.Changes(ctx, quiet.Version)
+	if err != nil || len(left.Pods) != 0 || len(left.Gone) != 1 || left.Gone[0] != pod.K8sName {
+		t.Errorf("Changes = %+v, %v, want it gone", left, err)
 	}
 }
 

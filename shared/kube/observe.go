@@ -84,9 +84,15 @@ func (c *Client) Observe(ctx context.Context, name string) (*Observed, error) {
 	return &seen, nil
 }
 
+// Listing is every pod of the service, as of a version of the API server.
+type Listing struct {
+	Pods    []Observed
+	Version string
+}
+
 // List returns every pod of the service. It is answered from the API server's
 // cache: it may be some moments old, and a pod that is not in it may exist.
-func (c *Client) List(ctx context.Context) ([]Observed, error) {
+func (c *Client) List(ctx context.Context) (Listing, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	list, err := c.api.CoreV1().Pods(c.namespace).List(ctx, metav1.ListOptions{
@@ -94,13 +100,13 @@ func (c *Client) List(ctx context.Context) ([]Observed, error) {
 		ResourceVersion: "0",
 	})
 	if err != nil {
-		return nil, translate(err, "list pods")
+		return Listing{}, translate(err, "list pods")
 	}
-	all := make([]Observed, len(list.Items))
+	listing := Listing{Pods: make([]Observed, len(list.Items)), Version: list.ResourceVersion}
 	for i := range list.Items {
-		all[i] = observed(&list.Items[i])
+		listing.Pods[i] = observed(&list.Items[i])
 	}
-	return all, nil
+	return listing, nil
 }
 
 func observed(pod *corev1.Pod) Observed {

@@ -1,11 +1,13 @@
 package kube
 
 import (
+	"errors"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
@@ -133,12 +135,64 @@ func TestListOwnPodsFromCache(t *testing.T) {
 	foreign := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "foreign", Namespace: testNamespace}}
 	client, api := testClient(existing(t, testPod(nil))[0], foreign)
 	all, err := client.List(t.Context())
-	if err != nil || len(all) != 1 || !all[0].IsRun(testPod(nil).Ref()) {
+	if err != nil || len(all.Pods) != 1 || !all.Pods[0].IsRun(testPod(nil).Ref()) {
 		t.Fatalf("List = %+v, %v, want the one pod of the service", all, err)
 	}
 	list := api.Actions()[0].(k8stesting.ListActionImpl)
 	if list.ListOptions.ResourceVersion != "0" {
 		t.Errorf("list asks for version %q, want the server's cache", list.ListOptions.ResourceVersion)
+	}
+}
+
+func TestChangesFail(t *testing.T) {
+	t.Parallel()
+
+	expired := apierrors.NewResourceExpired("too old")
+	tests := map[string]struct {
+		opening error          // of the watch
+		told    *metav1.Status // by the watch
+		want    func(error) bool
+	}{
+		"Expired":     {expired, nil, func(err error) bool { return errors.Is(err, ErrExpired) }},
+		"ToldExpired": {nil, new(expired.Status()), func(err error) bool { return errors.Is(err, ErrExpired) }},
+		"Down":        {outage(), nil, func(err error) bool { return pods.KindOf(err) == pods.KindUnavailable }},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			client, api := testClient()
+			api.PrependWatchReactor("pods", func(k8stesting.Action) (bool, watch.Interface, error) {
+				watcher := watch.NewFakeWithChanSize(1, false)
+				if tc.told != nil {
+					watcher.Error(tc.told)
+				}
+				return true, watcher, tc.opening
+			})
+			if changes, err := client.Changes(t.Context(), "7"); !tc.want(err) {
+				t.Errorf("Changes = %+v, %v", changes, err)
+			}
+		})
+	}
+}
+
+// TestChangesEndEarly has the watch end without a bookmark, in the middle of
+// what there is to tell.
+func TestChangesEndEarly(t *testing.T) {
+	t.Parallel()
+
+	client, api := testClient()
+	api.PrependWatchReactor("pods", func(k8stesting.Action) (bool, watch.Interface, error) {
+		watcher := watch.NewFakeWithChanSize(1, false)
+		pod := build(t, testPod(nil)).Pod
+		pod.ResourceVersion = "8"
+		watcher.Add(pod)
+		watcher.Stop()
+		return true, watcher, nil
+	})
+	changes, err := client.Changes(t.Context(), "7")
+	if err != nil || len(changes.Pods) != 1 || changes.Version != "8" {
+		t.Errorf("Changes = %+v, %v, want one up to version 8", changes, err)
 	}
 }
 

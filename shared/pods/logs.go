@@ -31,6 +31,40 @@ type LogChunk struct {
 	Text string
 }
 
+// LogRun is a run whose output is to be collected.
+type LogRun struct {
+	Ref
+	K8sName string
+	Wait    time.Duration // between the last two collections
+}
+
+const (
+	// MinLogWait and MaxLogWait bound the time between two collections of the
+	// output of a running pod. The node keeps what is not collected yet, and
+	// whoever reads a log is shown that too: what a long wait risks is the output
+	// of a node that is lost, and more than 10 MB at once of a pod that had been
+	// silent.
+	MinLogWait = 10 * time.Second
+	MaxLogWait = 10 * time.Minute
+
+	// A collection that brings less than littleLog doubles the wait, one that
+	// brings more than muchLog halves it: far less than a node keeps of a log.
+	littleLog = 64 << 10
+	muchLog   = 1 << 20
+)
+
+// NextLogWait returns how long to wait with the next collection when the last
+// one, after a wait, brought that many bytes.
+func NextLogWait(wait time.Duration, bytes int) time.Duration {
+	switch {
+	case bytes < littleLog:
+		wait *= 2
+	case bytes > muchLog:
+		wait /= 2
+	}
+	return min(max(wait, MinLogWait), MaxLogWait)
+}
+
 // NewestLog returns at most the last MaxLogBytes of text, from the start of a
 // line. A line that is longer is cut, but not within a character.
 func NewestLog(text string) string { return NewestText(text, MaxLogBytes) }

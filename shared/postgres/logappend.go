@@ -57,9 +57,6 @@ func (t *tx) openRun(ctx context.Context, ref pods.Ref) error {
 		INSERT INTO log_runs (tenant_id, pod_id, uid, instance, last_ns, seen, bytes)
 		VALUES (@tenant_id, @pod_id, @uid, @instance, 0, 0, 0)
 		ON CONFLICT ON CONSTRAINT log_runs_pkey DO NOTHING`
-	const forget = `
-		DELETE FROM log_runs
-		WHERE tenant_id = @tenant_id AND pod_id = @pod_id AND uid = @uid AND instance <= @oldest`
 
 	pod := pgx.StrictNamedArgs{"tenant_id": ref.TenantID, "pod_id": ref.PodID, "uid": ref.UID}
 	var current int64
@@ -77,9 +74,19 @@ func (t *tx) openRun(ctx context.Context, ref pods.Ref) error {
 	if err != nil || opened.RowsAffected() == 0 {
 		return err
 	}
-	pod["oldest"] = current - maxLogRuns
-	_, err = t.Exec(ctx, forget, pod)
+	_, err = t.Exec(ctx, forgetRuns, forgetRunsArgs(ref, current))
 	return err
+}
+
+// forgetRuns drops the output of all but the newest maxLogRuns runs of a pod.
+const forgetRuns = `
+	DELETE FROM log_runs
+	WHERE tenant_id = @tenant_id AND pod_id = @pod_id AND uid = @uid AND instance <= @newest_forgotten`
+
+func forgetRunsArgs(ref pods.Ref, current int64) pgx.StrictNamedArgs {
+	return pgx.StrictNamedArgs{
+		"tenant_id": ref.TenantID, "pod_id": ref.PodID, "uid": ref.UID, "newest_forgotten": current - maxLogRuns,
+	}
 }
 
 // moveCursor takes the cursor of a run from one place to another and returns

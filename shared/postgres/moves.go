@@ -53,7 +53,8 @@ var movable = []pods.Status{
 
 // Move makes one step in the life of a pod and returns the pod. It writes an
 // action line and the event pod.status_changed. Into AVAILABLE it keeps the
-// address and the times, out of it it clears the address. Into DELETING goes
+// address and the times, and has the output collected from then on; out of it it
+// clears the address. Into DELETING goes
 // only a pod that is wanted OFF or RESTART.
 //
 // Errors: KindConflict when the pod is not in the run that move names or in no
@@ -186,6 +187,9 @@ func (t *tx) moveAll(ctx context.Context, moves []pods.Move) ([]pods.Pod, error)
 	for _, pod := range moved {
 		move := made[pod.UID]
 		t.log(pod.TenantID, pod.ID, pods.ActionStatus(move.By, pod.Status))
+		if pod.Status == pods.StatusAvailable {
+			t.scheduleLogs(pod)
+		}
 		trace := cmp.Or(move.Traceparent, t.trace)
 		if err := t.emitIn(trace, events.TypePodStatusChanged, move.By, events.Data(pod)); err != nil {
 			return nil, err

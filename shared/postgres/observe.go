@@ -73,6 +73,28 @@ func (s *Store) Overview(ctx context.Context) ([]pods.Pod, error) {
 	return list(ctx, s.pool, query, nil)
 }
 
+// Unsettled returns, of every tenant, the pods that are on their way from one
+// status to another, those whose time to stop has come, and those whose
+// Kubernetes objects have one of the names.
+func (s *Store) Unsettled(ctx context.Context, k8sNames []string) ([]pods.Pod, error) {
+	const query = `
+		WITH wanted AS (
+			SELECT tenant_id, pod_id FROM pods
+			WHERE status IN ('REQUESTED', 'SPAWNER SETUP', 'CREATING', 'DELETING')
+				OR status_requested = 'RESTART'
+				OR (status_requested = 'OFF') <> (status = 'STOPPED')
+			UNION
+			SELECT tenant_id, pod_id FROM pods WHERE status_requested = 'ON' AND time_to_stop_ts <= @now
+			UNION
+			SELECT tenant_id, pod_id FROM pods WHERE k8s_name = ANY (@k8s_names)
+		)
+		SELECT` + podColumns + `
+		FROM pods AS p JOIN wanted USING (tenant_id, pod_id)
+		ORDER BY p.tenant_id, p.pod_id`
+
+	return list(ctx, s.pool, query, pgx.StrictNamedArgs{"now": s.now(), "k8s_names": k8sNames})
+}
+
 // Everything returns every pod of every tenant, for the route table: those that
 // are STOPPED have a status page.
 func (s *Store) Everything(ctx context.Context) ([]pods.Pod, error) {

@@ -7,6 +7,7 @@ import (
 	"github.com/pods-service/pods/shared/events"
 	"github.com/pods-service/pods/shared/pods"
 	"github.com/pods-service/pods/shared/podstest"
+	"github.com/pods-service/pods/shared/postgres"
 )
 
 func TestUpdateContainer(t *testing.T) {
@@ -89,6 +90,54 @@ func TestOverview(t *testing.T) {
 		t.Fatalf("Everything: %v", err)
 	}
 	wantSame(t, "Everything", byTenant(got), byTenant(all))
+}
+
+func TestUnsettled(t *testing.T) {
+	t.Parallel()
+
+	clock := podstest.NewClock()
+	store := podstest.Store(t, podstest.WithClock(clock))
+	var running pods.Pod
+	want := map[string]bool{}
+	for _, status := range pods.Statuses {
+		pod := podstest.CreateIn(t, store, status, tenantFor("of", string(status)))
+		switch status {
+		case pods.StatusAvailable:
+			running = pod
+		case pods.StatusRequested, pods.StatusSpawnerSetup, pods.StatusCreating, pods.StatusDeleting:
+			want[pod.TenantID] = true
+		}
+	}
+	for name, wish := range map[string]struct {
+		from pods.Status
+		wish pods.Desired
+	}{
+		"stopped-restart": {pods.StatusStopped, pods.DesiredRestart},
+		"running-off":     {pods.StatusAvailable, pods.DesiredOff},
+		"ended-restart":   {pods.StatusComplete, pods.DesiredRestart},
+	} {
+		pod := podstest.CreateIn(t, store, wish.from, tenantFor("of", name))
+		podstest.Wish(t, store, pod, wish.wish)
+		want[pod.TenantID] = true
+	}
+	wantUnsettled(t, store, nil, want)
+	want[running.TenantID] = true
+	wantUnsettled(t, store, []string{running.K8sName, "nobody"}, want)
+	clock.Advance(running.TimeToStopTS.Sub(clock.Now())) // the time to stop has come
+	wantUnsettled(t, store, nil, want)
+}
+
+func wantUnsettled(t *testing.T, store *postgres.Store, k8sNames []string, want map[string]bool) {
+	t.Helper()
+	rows, err := store.Unsettled(t.Context(), k8sNames)
+	if err != nil {
+		t.Fatalf("Unsettled: %v", err)
+	}
+	got := map[string]bool{}
+	for _, pod := range rows {
+		got[pod.TenantID] = true
+	}
+	wantSame(t, "the unsettled pods", got, want)
 }
 
 func byTenant(list []pods.Pod) map[string]pods.Pod {

@@ -110,8 +110,8 @@ func (f *fleet) create(ctx context.Context, i int) (pods.Pod, error) {
 func (f *fleet) observe(ctx context.Context) error {
 	running := map[string]kube.Observed{}
 	err := every(ctx, time.Second, func() (bool, error) {
-		list, err := f.cluster.List(ctx)
-		for _, seen := range list {
+		listing, err := f.cluster.List(ctx)
+		for _, seen := range listing.Pods {
 			if seen.State == kube.StateRunning {
 				running[seen.Name] = seen
 			}
@@ -167,6 +167,17 @@ func (f *fleet) settle(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// spreadLogs has the output of the pods due at times spread over the longest
+// wait, as that of pods that have been silent for long.
+func (f *fleet) spreadLogs(ctx context.Context, store *postgres.Store) error {
+	rows, err := store.Overview(ctx)
+	for i, row := range rows {
+		wait := pods.MaxLogWait * time.Duration(i+1) / time.Duration(len(rows))
+		err = errors.Join(err, store.LogsCollected(ctx, row.Ref(), wait))
+	}
+	return err
 }
 
 // restart makes the i-th container of the fleet restart for the nth time, as

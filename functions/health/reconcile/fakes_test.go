@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -27,7 +28,10 @@ type fakeStore struct {
 	resent     []string          // "type uid"
 	traces     map[string]string // of moves, by uid
 	pruned     int
-	batches    int   // calls of MoveAll
+	batches    int      // calls of MoveAll
+	overviews  int      // calls of Overview
+	read       []string // names that Unsettled was last asked for
+	logsDue    bool
 	err        error // fails every call
 	otherLeads bool
 }
@@ -126,14 +130,32 @@ func (s *fakeStore) PodByK8sName(_ context.Context, name string) (pods.Pod, erro
 }
 
 func (s *fakeStore) Overview(context.Context) ([]pods.Pod, error) {
-	var all []pods.Pod
+	s.overviews++
+	return s.rows(func(pod pods.Pod) bool {
+		return pod.Status != pods.StatusStopped || pod.StatusRequested != pods.DesiredOff
+	}), s.err
+}
+
+// Unsettled takes it that all but AVAILABLE pods without a time to stop wait for
+// something, which is more than the real one returns.
+func (s *fakeStore) Unsettled(_ context.Context, k8sNames []string) ([]pods.Pod, error) {
+	s.read = k8sNames
+	return s.rows(func(pod pods.Pod) bool {
+		return pod.Status != pods.StatusAvailable || pod.TimeToStopTS != nil || slices.Contains(k8sNames, pod.K8sName)
+	}), s.err
+}
+
+func (s *fakeStore) rows(keep func(pods.Pod) bool) []pods.Pod {
+	var kept []pods.Pod
 	for _, name := range slices.Sorted(maps.Keys(s.pods)) {
-		if pod := *s.pods[name]; pod.Status != pods.StatusStopped || pod.StatusRequested != pods.DesiredOff {
-			all = append(all, pod)
+		if pod := *s.pods[name]; keep(pod) {
+			kept = append(kept, pod)
 		}
 	}
-	return all, s.err
+	return kept
 }
+
+func (s *fakeStore) LogsDue(context.Context) (bool, error) { return s.logsDue, s.err }
 
 func (s *fakeStore) Tombstones(context.Context) ([]pods.Tombstone, error) { return s.tombstones, s.err }
 
@@ -169,8 +191,12 @@ func (s *fakeStore) PruneOutbox(context.Context) error {
 	return s.err
 }
 
-// fakeCluster holds Kubernetes pods by name; what it lists may lag behind.
+// fakeCluster holds Kubernetes pods by name; what it lists may lag behind. Its
+// version is how many changes there have been.
 type fakeCluster struct {
+	changes  []string // names
+	expired  bool     // no change is remembered
+	lists    int      // calls of List
 	pods     map[string]*kube.Observed
 	unlisted map[string]bool // there, but not in the API server's cache yet
 	err      error           // fails every call
@@ -182,14 +208,34 @@ func (c *fakeCluster) Observe(_ context.Context, name string) (*kube.Observed, e
 	return c.pods[name], c.err
 }
 
-func (c *fakeCluster) List(context.Context) ([]kube.Observed, error) {
-	var all []kube.Observed
+func (c *fakeCluster) List(context.Context) (kube.Listing, error) {
+	c.lists++
+	listing := kube.Listing{Version: strconv.Itoa(len(c.changes))}
 	for _, name := range slices.Sorted(maps.Keys(c.pods)) {
 		if !c.unlisted[name] {
-			all = append(all, *c.pods[name])
+			listing.Pods = append(listing.Pods, *c.pods[name])
 		}
 	}
-	return all, c.err
+	return listing, c.err
+}
+
+func (c *fakeCluster) Changes(_ context.Context, version string) (kube.Changes, error) {
+	if c.expired {
+		return kube.Changes{}, kube.ErrExpired
+	}
+	from, err := strconv.Atoi(version)
+	if err != nil {
+		return kube.Changes{}, err
+	}
+	changes := kube.Changes{Version: strconv.Itoa(len(c.changes))}
+	for _, name := range c.changes[from:] {
+		if seen := c.pods[name]; seen != nil {
+			changes.Pods = append(changes.Pods, *seen)
+		} else {
+			changes.Gone = append(changes.Gone, name)
+		}
+	}
+	return changes, c.err
 }
 
 // fakeDeriver returns pods as they are but for the time to stop, or fails.
@@ -243,7 +289,14 @@ func newWorld(rows ...pods.Pod) *world {
 func (w *world) see(seen ...*kube.Observed) {
 	for _, o := range seen {
 		w.cluster.pods[o.Name] = o
+		w.cluster.changes = append(w.cluster.changes, o.Name)
 	}
+}
+
+// lose removes a pod from the cluster.
+func (w *world) lose(name string) {
+	delete(w.cluster.pods, name)
+	w.cluster.changes = append(w.cluster.changes, name)
 }
 
 // send delivers one event as a broker does and returns the acknowledgement.

@@ -1,8 +1,9 @@
 // Package reconcile compares what the store says of pods with what the cluster
 // says, and moves the pods whose status is behind. It does so for one pod when
-// the cluster tells of a change, and for all of them at every tick, which is
-// the net for whatever was missed. It only reads the cluster: what is to be
-// removed there, the spawner is told of.
+// the cluster tells of a change. Every tick is the net for what was missed: it
+// looks at all that has changed since the last one and all that waits for
+// something, and at everything now and then. It only reads the cluster: what is
+// to be removed there, the spawner is told of.
 package reconcile
 
 import (
@@ -32,6 +33,8 @@ type Store interface {
 
 	PodByK8sName(ctx context.Context, k8sName string) (pods.Pod, error)
 	Overview(ctx context.Context) ([]pods.Pod, error)
+	Unsettled(ctx context.Context, k8sNames []string) ([]pods.Pod, error)
+	LogsDue(ctx context.Context) (bool, error)
 
 	Tombstones(ctx context.Context) ([]pods.Tombstone, error)
 	TombstonesByK8sName(ctx context.Context, k8sName string) ([]pods.Tombstone, error)
@@ -45,7 +48,8 @@ type Store interface {
 // Cluster observes pods in Kubernetes, as kube.Client does.
 type Cluster interface {
 	Observe(ctx context.Context, name string) (*kube.Observed, error)
-	List(ctx context.Context) ([]kube.Observed, error)
+	List(ctx context.Context) (kube.Listing, error)
+	Changes(ctx context.Context, version string) (kube.Changes, error)
 }
 
 // Deriver merges a pod with its templates.
@@ -81,9 +85,10 @@ type Handler struct {
 	logger  *slog.Logger
 	metrics *metrics
 
-	ticking sync.Mutex // held by the one tick at a time
-	resent  *pace      // what was asked for again
-	logs    map[pods.Ref]time.Time
+	resent *pace // what was asked for again
+
+	ticking sync.Mutex // held by the one tick at a time, which alone uses the rest
+	view    *view      // of the cluster, nil before everything has been compared
 	pruned  time.Time
 }
 
@@ -102,7 +107,7 @@ func New(store Store, cluster Cluster, deriver Deriver, options Options) *Handle
 		store: store, cluster: traced{cluster}, deriver: deriver,
 		relay: options.Relay, publish: options.Publish, now: options.Now, logger: options.Logger,
 		metrics: newMetrics(options.Registerer),
-		resent:  newPace(), logs: map[pods.Ref]time.Time{},
+		resent:  newPace(),
 	}
 }
 

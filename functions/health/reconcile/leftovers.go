@@ -14,17 +14,17 @@ import (
 // maxLeftovers is how many leftovers one tick looks into.
 const maxLeftovers = 50
 
-// reportLeftovers asks the spawner to stop Kubernetes pods of runs that are
-// over. Only the run is removed, never what users have stored: that takes the
+// reportLeftovers asks the spawner to stop those of the candidates that
+// belong to runs that are over, and has v compare them again until they are
+// gone. Only the run is removed, never what users have stored: that takes the
 // event pod.deleted, which comes from a user's deletion alone.
-func (h *Handler) reportLeftovers(ctx context.Context, listed []kube.Observed, rows []pods.Pod, knowsDeleted bool) error {
+func (h *Handler) reportLeftovers(ctx context.Context, v *view, candidates []*kube.Observed, rows []pods.Pod, knowsDeleted bool) error {
 	byName := make(map[string]pods.Pod, len(rows))
 	for _, pod := range rows {
 		byName[pod.K8sName] = pod
 	}
 	found := 0
-	for i := range listed {
-		seen := &listed[i]
+	for _, seen := range candidates {
 		row, isKnown := byName[seen.Name]
 		if !h.maybeLeftover(seen, row, isKnown) {
 			continue
@@ -32,6 +32,7 @@ func (h *Handler) reportLeftovers(ctx context.Context, listed []kube.Observed, r
 		if found++; found > maxLeftovers {
 			break
 		}
+		v.changed[seen.Name] = h.now()
 		// A store that knows of no pod at all is more likely the wrong one, or
 		// one that has lost its rows, than everything a leftover.
 		if err := h.reportLeftover(ctx, seen, len(rows) > 0 || knowsDeleted); err != nil {
@@ -47,7 +48,8 @@ func (h *Handler) reportLeftovers(ctx context.Context, listed []kube.Observed, r
 // spawner's to replace.
 func (h *Handler) maybeLeftover(seen *kube.Observed, row pods.Pod, isKnown bool) bool {
 	now := h.now()
-	isWanted := isKnown && (seen.IsRun(row.Ref()) || row.Status == pods.StatusRequested || row.Status == pods.StatusSpawnerSetup)
+	isWanted := isKnown && row.Status != pods.StatusStopped &&
+		(seen.IsRun(row.Ref()) || row.Status == pods.StatusRequested || row.Status == pods.StatusSpawnerSetup)
 	isLeaving := seen.IsTerminating() && now.Sub(seen.TerminatingSince) < pods.Limits[pods.StatusDeleting].End
 	return !isWanted && !isLeaving && now.Sub(seen.CreatedAt) >= resendAfter
 }

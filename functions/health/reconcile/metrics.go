@@ -7,6 +7,7 @@ import (
 
 type metrics struct {
 	ticks     prometheus.Histogram
+	whole     prometheus.Counter
 	moves     *prometheus.CounterVec
 	starts    prometheus.Histogram
 	leftovers prometheus.Gauge
@@ -23,8 +24,12 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 	return &metrics{
 		ticks: factory.NewHistogram(prometheus.HistogramOpts{
 			Name:    "pods_health_tick_seconds",
-			Help:    "Time one comparison of all pods with the cluster took.",
+			Help:    "Time one tick took. It waits for a second or two to hear of changes in the cluster.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20},
+		}),
+		whole: factory.NewCounter(prometheus.CounterOpts{
+			Name: "pods_health_whole_comparisons_total",
+			Help: "Comparisons of all pods with the cluster, not just of those that changed.",
 		}),
 		moves: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "pods_health_moves_total",

@@ -298,15 +298,3 @@ func TestMessagesAreBounded(t *testing.T) {
 		t.Errorf("message has %d bytes", len(got))
 	}
 }
-
-func TestLogInterval(t *testing.T) {
-	t.Parallel()
-
-	for age, want := range map[time.Duration]time.Duration{
-		0: minLogInterval, time.Minute: 7500 * time.Millisecond, 24 * time.Hour: maxLogInterval,
-	} {
-		if got := logInterval(age); got != want {
-			t.Errorf("after %v every %v, want %v", age, got, want)
-		}
-	}
-}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/pods-service/pods/shared/faults"
@@ -14,7 +16,7 @@ import (
 const (
 	// tickTimeout bounds one tick, lest a slow one keeps others from acting.
 	tickTimeout = 20 * time.Second
-	// maxConfirms is how many absences one tick makes sure of by a call each. A
+	// maxConfirms is how many pods one tick makes sure of by a call each. A
 	// listing that lacks more than that is likelier to be wrong than right; the
 	// rest is left to later ticks.
 	maxConfirms = 100
@@ -38,7 +40,7 @@ func (h *Handler) tick(ctx context.Context) error {
 // others from their work: events flow while the cluster cannot be reached.
 func (h *Handler) lead(ctx context.Context) error {
 	started := h.now()
-	err := errors.Join(h.flush(ctx), h.compare(ctx), h.prune(ctx))
+	err := errors.Join(h.flush(ctx), h.askForLogs(ctx), h.compare(ctx), h.prune(ctx))
 	h.resent.forget(h.now().Add(-time.Hour))
 	h.metrics.ticks.Observe(h.now().Sub(started).Seconds())
 	return err
@@ -62,34 +64,95 @@ func (h *Handler) prune(ctx context.Context) error {
 
 // compare moves every pod whose status is behind what the cluster says.
 func (h *Handler) compare(ctx context.Context) error {
-	rows, err := h.store.Overview(ctx)
-	if err != nil {
-		return err
-	}
 	tombstones, err := h.store.Tombstones(ctx)
 	if err != nil {
 		return err
 	}
-	h.metrics.rowsRead.Add(float64(len(rows) + len(tombstones)))
-	listed, err := h.cluster.List(ctx)
-	if err != nil {
-		return err // without a listing nothing is known to be gone
-	}
-	if err := h.compareRows(ctx, rows, listed); err != nil {
-		return err
-	}
+	h.metrics.rowsRead.Add(float64(len(tombstones)))
 	if err := h.remind(ctx, tombstones); err != nil {
 		return err
 	}
-	h.askForLogs(rows)
-	return h.reportLeftovers(ctx, listed, rows, len(tombstones) > 0)
+	knowsDeleted := len(tombstones) > 0
+	if h.view == nil || h.now().Sub(h.view.whole) >= WholeEvery {
+		return h.compareWhole(ctx, knowsDeleted)
+	}
+	return h.compareChanged(ctx, knowsDeleted)
 }
 
-func (h *Handler) compareRows(ctx context.Context, rows []pods.Pod, listed []kube.Observed) error {
-	byName := make(map[string]*kube.Observed, len(listed))
-	for i := range listed {
-		byName[listed[i].Name] = &listed[i]
+// compareWhole compares every row with every pod in the cluster.
+func (h *Handler) compareWhole(ctx context.Context, knowsDeleted bool) error {
+	h.view = nil // until it is through
+	rows, err := h.store.Overview(ctx)
+	if err != nil {
+		return err
 	}
+	h.metrics.whole.Inc()
+	h.metrics.rowsRead.Add(float64(len(rows)))
+	listing, err := h.cluster.List(ctx)
+	if err != nil {
+		return err // without a listing nothing is known to be gone
+	}
+	seen := newView(listing, h.now())
+	isThrough, err := h.compareRows(ctx, rows, seen.pods)
+	if err != nil {
+		return err
+	}
+	if err := h.reportLeftovers(ctx, seen, slices.Collect(maps.Values(seen.pods)), rows, knowsDeleted); err != nil {
+		return err
+	}
+	if isThrough {
+		h.view = seen
+	}
+	return nil
+}
+
+// compareChanged compares the pods that have changed in the cluster since the
+// last tick and those that wait for something.
+func (h *Handler) compareChanged(ctx context.Context, knowsDeleted bool) error {
+	changes, err := h.cluster.Changes(ctx, h.view.version)
+	if errors.Is(err, kube.ErrExpired) {
+		return h.compareWhole(ctx, knowsDeleted)
+	}
+	if err != nil {
+		return err
+	}
+	h.view.follow(changes, h.now())
+	rows, err := h.store.Unsettled(ctx, slices.Collect(maps.Keys(h.view.changed)))
+	if err != nil {
+		return err
+	}
+	h.metrics.rowsRead.Add(float64(len(rows)))
+	// The rows are newer than what was seen of the cluster, so whatever is to be
+	// done about one is decided again by what the cluster says now.
+	behind := slices.DeleteFunc(slices.Clone(rows), func(pod pods.Pod) bool {
+		return next(pod, h.view.pods[pod.K8sName], h.now()) == decision{}
+	})
+	if len(behind) > maxConfirms {
+		return h.compareWhole(ctx, knowsDeleted)
+	}
+	moves := batch{}
+	for _, pod := range behind {
+		seen, err := h.cluster.Observe(ctx, pod.K8sName)
+		if err != nil {
+			return err
+		}
+		if err := h.compareRow(ctx, pod, next(pod, seen, h.now()), &moves); err != nil {
+			return err
+		}
+	}
+	if err := h.moveAll(ctx, moves); err != nil {
+		return err
+	}
+	if err := h.reportLeftovers(ctx, h.view, h.view.recent(), rows, knowsDeleted); err != nil {
+		return err
+	}
+	h.view.settle(h.now())
+	return nil
+}
+
+// compareRows compares rows with what was seen after they were read. It reports
+// whether it came through: absences beyond maxConfirms are left for later.
+func (h *Handler) compareRows(ctx context.Context, rows []pods.Pod, byName map[string]*kube.Observed) (isThrough bool, err error) {
 	moves := batch{}
 	confirms := maxConfirms
 	for _, pod := range rows {
@@ -100,17 +163,15 @@ func (h *Handler) compareRows(ctx context.Context, rows []pods.Pod, listed []kub
 			}
 			seen, err := h.cluster.Observe(ctx, pod.K8sName)
 			if err != nil {
-				return err
+				return false, err
 			}
 			d = next(pod, seen, h.now())
 		}
-		if err := h.compareRow(ctx, pod, d, &moves); isOutage(err) {
-			return err
-		} else if err != nil {
-			h.logFailure(ctx, pod, err) // the others shall not suffer
+		if err := h.compareRow(ctx, pod, d, &moves); err != nil {
+			return false, err
 		}
 	}
-	return h.moveAll(ctx, moves)
+	return confirms >= 0, h.moveAll(ctx, moves)
 }
 
 // batch holds the moves that are made together.
@@ -119,8 +180,19 @@ type batch struct {
 	decisions []decision // each with a move
 }
 
-// compareRow does what was decided, or adds the move to moves.
+// compareRow does what was decided, or adds the move to moves. A failure that
+// is about this pod alone is logged: the others shall not suffer.
 func (h *Handler) compareRow(ctx context.Context, pod pods.Pod, d decision, moves *batch) error {
+	err := h.doOrAdd(ctx, pod, d, moves)
+	if err == nil || isOutage(err) {
+		return err
+	}
+	h.logger.LogAttrs(ctx, slog.LevelError, "pod not compared",
+		slog.String("tenant_id", pod.TenantID), slog.String("pod_id", pod.ID), slog.Any("error", err))
+	return nil
+}
+
+func (h *Handler) doOrAdd(ctx context.Context, pod pods.Pod, d decision, moves *batch) error {
 	if d.move == nil {
 		return h.apply(ctx, pod, d)
 	}
@@ -169,11 +241,6 @@ func (h *Handler) remind(ctx context.Context, tombstones []pods.Tombstone) error
 		}
 	}
 	return nil
-}
-
-func (h *Handler) logFailure(ctx context.Context, pod pods.Pod, err error) {
-	h.logger.LogAttrs(ctx, slog.LevelError, "pod not compared",
-		slog.String("tenant_id", pod.TenantID), slog.String("pod_id", pod.ID), slog.Any("error", err))
 }
 
 // isOutage reports whether err is about the database or the cluster as a whole.

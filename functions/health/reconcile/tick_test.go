@@ -32,7 +32,7 @@ func of(pod pods.Pod) func(*kube.Observed) {
 	}
 }
 
-func TestTickComparesAll(t *testing.T) {
+func TestFirstTickComparesAll(t *testing.T) {
 	t.Parallel()
 
 	starting := podIn(pods.StatusCreating, time.Second, numbered(1))
@@ -84,8 +84,123 @@ func TestTickQuiet(t *testing.T) {
 		w.see(seen)
 	}
 	w.tick(t)
+	w.now = testNow.Add(recheckFor)
+	for range 3 { // young pods are compared for a while
+		w.tick(t)
+	}
 	if w.cluster.observed != 0 || w.store.batches != 0 || len(w.store.resent) != 0 {
 		t.Errorf("%d observations, %d batches, %d resent, want none", w.cluster.observed, w.store.batches, len(w.store.resent))
+	}
+	if w.store.overviews != 1 || w.cluster.lists != 1 || len(w.store.read) != 0 {
+		t.Errorf("all was read %d times, listed %d times, and %v by name; want it once", w.store.overviews, w.cluster.lists, w.store.read)
+	}
+	w.now = testNow.Add(WholeEvery)
+	w.tick(t)
+	if w.store.overviews != 2 || w.cluster.lists != 2 {
+		t.Errorf("after %s all was read %d times and listed %d times, want twice", WholeEvery, w.store.overviews, w.cluster.lists)
+	}
+}
+
+// TestTickFollowsChanges has ticks alone follow the life of pods, after a first
+// one that has seen them run.
+func TestTickFollowsChanges(t *testing.T) {
+	t.Parallel()
+
+	pod := podIn(pods.StatusAvailable, time.Hour)
+	running := seenIn(kube.StateRunning)
+	pod.StatusContainer = containerStatus(pod, running, "")
+	tests := map[string]struct {
+		change func(w *world)
+		want   pods.Status
+		run    int64
+	}{
+		"Nothing": {func(*world) {}, pods.StatusAvailable, 2},
+		"Failed":  {func(w *world) { w.see(seenIn(kube.StateFailed, exit(1))) }, pods.StatusError, 2},
+		"Ended":   {func(w *world) { w.see(seenIn(kube.StateSucceeded)) }, pods.StatusComplete, 2},
+		"Lost":    {func(w *world) { w.lose(pod.K8sName) }, pods.StatusRequested, 3},
+		"Forgotten": {func(w *world) {
+			w.see(seenIn(kube.StateFailed, exit(1)))
+			w.cluster.expired = true
+		}, pods.StatusError, 2},
+		"NodeLost": {func(w *world) {
+			w.see(seenIn(kube.StateRunning, leaving(time.Second)))
+			for range 5 {
+				w.tick(t)
+				w.now = w.now.Add(recheckFor)
+			}
+			w.now = w.now.Add(pods.Limits[pods.StatusDeleting].End)
+		}, pods.StatusError, 2},
+		// What the rows say may be newer than what was seen.
+		"SeenLate": {func(w *world) {
+			w.see(seenIn(kube.StateFailed, exit(1)))
+			delete(w.cluster.pods, pod.K8sName)
+			w.cluster.pods[pod.K8sName] = running
+		}, pods.StatusAvailable, 2},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			w := newWorld(pod)
+			w.see(running)
+			w.tick(t)
+			tc.change(w)
+			if got := w.tick(t); got != http.StatusAccepted {
+				t.Errorf("acknowledged with %d", got)
+			}
+			if row := w.store.pods[pod.K8sName]; row.Status != tc.want || row.Instance != tc.run {
+				t.Errorf("the pod is %s in run %d, want %s in run %d", row.Status, row.Instance, tc.want, tc.run)
+			}
+		})
+	}
+}
+
+// TestTickRetriesChanges has a tick fail after it has heard of a change.
+func TestTickRetriesChanges(t *testing.T) {
+	t.Parallel()
+
+	pod := podIn(pods.StatusAvailable, time.Hour)
+	w := newWorld(pod)
+	w.see(seenIn(kube.StateRunning))
+	w.tick(t)
+	w.see(seenIn(kube.StateFailed, exit(1)))
+	w.store.err = pods.Unavailable("down", nil)
+	if err := w.handler.compareChanged(t.Context(), false); err == nil {
+		t.Error("compared without a store")
+	}
+	w.store.err = nil
+	w.now = testNow.Add(WholeEvery / 2)
+	w.tick(t)
+	if row := w.store.pods[pod.K8sName]; row.Status != pods.StatusError || w.cluster.lists != 1 {
+		t.Errorf("the pod is %s after %d listings, want ERROR after one", row.Status, w.cluster.lists)
+	}
+}
+
+// A node that comes back changes a great many pods: they are compared together.
+func TestTickManyChanges(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld()
+	var all []pods.Pod
+	for n := range maxConfirms + 1 {
+		pod := podIn(pods.StatusAvailable, time.Hour, numbered(n))
+		all = append(all, pod)
+		w.store.pods[pod.K8sName] = new(pod)
+		w.see(seenIn(kube.StateRunning, of(pod)))
+	}
+	w.tick(t)
+	for _, pod := range all {
+		w.see(seenIn(kube.StateFailed, of(pod), exit(1)))
+	}
+	w.cluster.observed = 0
+	w.tick(t)
+	for name, row := range w.store.pods {
+		if row.Status != pods.StatusError {
+			t.Errorf("%s is %s, want ERROR", name, row.Status)
+		}
+	}
+	if w.cluster.observed != 0 || w.store.batches != 1 {
+		t.Errorf("%d observations and %d batches, want none and one", w.cluster.observed, w.store.batches)
 	}
 }
 
@@ -118,6 +233,12 @@ func TestTickBoundsAbsences(t *testing.T) {
 	w.tick(t)
 	if w.cluster.observed != maxConfirms {
 		t.Errorf("%d observations, want %d", w.cluster.observed, maxConfirms)
+	}
+	w.tick(t) // which sees to the rest
+	for name, row := range w.store.pods {
+		if row.Status == pods.StatusAvailable {
+			t.Errorf("the absence of %s was not looked into", name)
+		}
 	}
 }
 
@@ -181,7 +302,7 @@ func TestTickPaces(t *testing.T) {
 	for range 3 {
 		w.tick(t)
 	}
-	want := []string{events.TypePodRequested + " life", events.TypePodDeleted + " dead"}
+	want := []string{events.TypePodDeleted + " dead", events.TypePodRequested + " life"}
 	if diff := cmp.Diff(want, w.store.resent); diff != "" {
 		t.Errorf("asked for again (-want +got):\n%s", diff)
 	}
@@ -234,6 +355,17 @@ func TestTickLeftovers(t *testing.T) {
 			if diff := cmp.Diff(tc.want, w.publishedOf(t, events.TypePodStopRequested)); diff != "" {
 				t.Errorf("asked to be stopped (-want +got):\n%s", diff)
 			}
+			if name == "EmptyStore" {
+				return
+			}
+			// The same when the pod has come since the last tick.
+			later := newWorld(tc.rows...)
+			later.tick(t)
+			later.see(tc.seen)
+			later.tick(t)
+			if diff := cmp.Diff(tc.want, later.publishedOf(t, events.TypePodStopRequested)); diff != "" {
+				t.Errorf("asked to be stopped when it has just come (-want +got):\n%s", diff)
+			}
 		})
 	}
 }
@@ -241,23 +373,16 @@ func TestTickLeftovers(t *testing.T) {
 func TestTickAsksForLogs(t *testing.T) {
 	t.Parallel()
 
-	running := podIn(pods.StatusAvailable, 0, numbered(1))
-	w := newWorld(running, podIn(pods.StatusComplete, 0, numbered(2)))
-	w.see(seenIn(kube.StateRunning, of(running)))
-	for _, step := range []struct {
-		after time.Duration
-		want  int
-	}{{0, 1}, {minLogInterval - 1, 1}, {minLogInterval, 2}, {time.Hour, 3}, {time.Hour + maxLogInterval - 1, 3}, {time.Hour + maxLogInterval, 4}} {
-		w.now = testNow.Add(step.after)
-		w.tick(t)
-		if got := len(w.publishedOf(t, events.TypePodLogsDue)); got != step.want {
-			t.Errorf("after %v asked %d times, want %d", step.after, got, step.want)
-		}
-	}
-	w.store.pods[running.K8sName].Status = pods.StatusError
+	w := newWorld()
 	w.tick(t)
-	if len(w.handler.logs) != 0 {
-		t.Error("a pod that ended is remembered")
+	if len(w.published) != 0 {
+		t.Errorf("published %v when nothing was due", w.published)
+	}
+	w.store.logsDue = true
+	w.cluster.err = pods.Unavailable("down", nil) // which the function logs finds out by itself
+	w.tick(t)
+	if len(w.published) != 1 || w.published[0].Type() != events.TypePodLogsDue {
+		t.Errorf("published %v, want one request for all that is due", w.published)
 	}
 }
 

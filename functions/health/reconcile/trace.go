@@ -20,11 +20,19 @@ func (c traced) Observe(ctx context.Context, name string) (*kube.Observed, error
 }
 
 // List implements Cluster.
-func (c traced) List(ctx context.Context) ([]kube.Observed, error) {
+func (c traced) List(ctx context.Context) (kube.Listing, error) {
 	ctx, end := telemetry.Span(ctx, "kubernetes list")
-	listed, err := c.Cluster.List(ctx)
+	listing, err := c.Cluster.List(ctx)
 	end(err)
-	return listed, err
+	return listing, err
+}
+
+// Changes implements Cluster.
+func (c traced) Changes(ctx context.Context, version string) (kube.Changes, error) {
+	ctx, end := telemetry.Span(ctx, "kubernetes changes")
+	changes, err := c.Cluster.Changes(ctx, version)
+	end(err)
+	return changes, err
 }
 
 // startMove starts the span of a move in the trace of the request for the run,

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/pods-service/pods/functions/logs/collect"
 	"github.com/pods-service/pods/shared/events"
@@ -119,6 +121,30 @@ type store struct {
 	text   string
 	before func()
 	err    error
+
+	due       []pods.LogRun
+	collected map[pods.Ref]time.Duration // the wait that was asked for
+}
+
+func (s *store) ClaimDueLogs(_ context.Context, limit int, _ time.Duration) ([]pods.LogRun, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	claimed := s.due[:min(limit, len(s.due))]
+	s.due = s.due[len(claimed):]
+	return claimed, s.err
+}
+
+func (s *store) LogsCollected(_ context.Context, ref pods.Ref, wait time.Duration) error {
+	if s.before != nil {
+		s.before()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.collected == nil {
+		s.collected = map[pods.Ref]time.Duration{}
+	}
+	s.collected[ref] = wait
+	return s.err
 }
 
 func (s *store) LogCursor(context.Context, pods.Ref) (pods.LogCursor, error) {
@@ -175,6 +201,13 @@ func reached(status pods.Status) func(*events.PodData) {
 	return func(d *events.PodData) { d.Status = status }
 }
 
+// available is the event that the container runs.
+func available() cloudevents.Event {
+	about := data
+	about.Status = pods.StatusAvailable
+	return events.NewPod(events.TypePodStatusChanged, pods.ActorHealth, about, noon)
+}
+
 func TestEventsThatCollect(t *testing.T) {
 	t.Parallel()
 
@@ -184,17 +217,16 @@ func TestEventsThatCollect(t *testing.T) {
 		want      string
 		wantCode  int
 	}{
-		"LogsDue":     {events.TypePodLogsDue, nil, "a\nb\n", 202},
 		"Available":   {events.TypePodStatusChanged, reached(pods.StatusAvailable), "a\nb\n", 202},
 		"Complete":    {events.TypePodStatusChanged, reached(pods.StatusComplete), "a\nb\n", 202},
 		"Error":       {events.TypePodStatusChanged, reached(pods.StatusError), "a\nb\n", 202},
 		"Creating":    {events.TypePodStatusChanged, reached(pods.StatusCreating), "", 202},
 		"Requested":   {events.TypePodRequested, nil, "", 202},
-		"OtherRun":    {events.TypePodLogsDue, func(d *events.PodData) { d.Instance = 1 }, "", 202},
-		"OtherLife":   {events.TypePodLogsDue, func(d *events.PodData) { d.UID = "u0" }, "", 202},
+		"OtherRun":    {events.TypePodStatusChanged, func(d *events.PodData) { d.Status, d.Instance = pods.StatusAvailable, 1 }, "", 202},
+		"OtherLife":   {events.TypePodStatusChanged, func(d *events.PodData) { d.Status, d.UID = pods.StatusAvailable, "u0" }, "", 202},
 		"NeverRan":    {events.TypePodStopRequested, func(d *events.PodData) { d.Instance = 0 }, "", 202},
-		"NamesNoPod":  {events.TypePodLogsDue, func(d *events.PodData) { d.UID = "" }, "", 400},
-		"NamesNoLog":  {events.TypePodLogsDue, func(d *events.PodData) { d.K8sName = "" }, "", 400},
+		"NamesNoPod":  {events.TypePodStatusChanged, func(d *events.PodData) { d.Status, d.UID = pods.StatusAvailable, "" }, "", 400},
+		"NamesNoLog":  {events.TypePodStatusChanged, func(d *events.PodData) { d.Status, d.K8sName = pods.StatusAvailable, "" }, "", 400},
 		"NotForUs":    {"io.pods.volume.created.v1", func(d *events.PodData) { *d = events.PodData{} }, "", 202},
 		"StopOfOther": {events.TypePodStopRequested, func(d *events.PodData) { d.Instance = 3 }, "", 202},
 	}
@@ -211,12 +243,64 @@ func TestEventsThatCollect(t *testing.T) {
 	}
 }
 
+func TestDueIsCollected(t *testing.T) {
+	t.Parallel()
+
+	run := pods.LogRun{Ref: data.Ref(), K8sName: data.K8sName, Wait: time.Minute}
+	gone, other := run, run
+	gone.PodID, other.PodID = "gone", "other"
+	down := newContainer("a")
+	down.err = pods.Unavailable("down", nil)
+	tests := map[string]struct {
+		container *container
+		due       []pods.LogRun
+		want      map[pods.Ref]time.Duration
+		text      string
+	}{
+		"Nothing": {newContainer("a"), nil, nil, ""},
+		"Little":  {newContainer("a"), []pods.LogRun{run}, map[pods.Ref]time.Duration{run.Ref: 2 * time.Minute}, "a\n"},
+		"Gone": {newContainer("a"), []pods.LogRun{gone, run, other},
+			map[pods.Ref]time.Duration{gone.Ref: 2 * time.Minute, run.Ref: 2 * time.Minute, other.Ref: 2 * time.Minute}, "a\n"},
+		"Down": {down, []pods.LogRun{run}, nil, ""}, // due again when the lease is over
+		"Many": {newContainer(), slices.Repeat([]pods.LogRun{run}, 100), map[pods.Ref]time.Duration{run.Ref: 2 * time.Minute}, ""},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			s := &store{due: tc.due}
+			code := send(t, newHandler(s, tc.container), events.NewLogsDue(pods.ActorHealth, noon))
+			if code != 202 || s.kept() != tc.text || len(s.due) > 0 {
+				t.Errorf("answered %d, kept %q, left %d; want 202, %q and none", code, s.kept(), len(s.due), tc.text)
+			}
+			if diff := cmp.Diff(tc.want, s.collected); diff != "" {
+				t.Errorf("due again (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestDueEndsInTime has more output due than one delivery has time for.
+func TestDueEndsInTime(t *testing.T) {
+	t.Parallel()
+
+	synctest.Test(t, func(t *testing.T) {
+		s, c := &store{due: slices.Repeat([]pods.LogRun{{Ref: data.Ref(), K8sName: data.K8sName}}, 10_000)}, newContainer("a")
+		s.before = func() { time.Sleep(4 * time.Second) }
+		start := time.Now()
+		code := send(t, newHandler(s, c), events.NewLogsDue(pods.ActorHealth, noon))
+		if took := time.Since(start); code != 202 || took > 55*time.Second || len(s.due) == 0 {
+			t.Errorf("answered %d after %s with %d left, want 202 in time with some left", code, took, len(s.due))
+		}
+	})
+}
+
 func TestDuplicatesKeepEveryLineOnce(t *testing.T) {
 	t.Parallel()
 
 	s, c := &store{}, newContainer("a", "b")
 	h := newHandler(s, c)
-	event := events.NewPod(events.TypePodLogsDue, pods.ActorHealth, data, noon)
+	event := available()
 	for range 2 {
 		if code := send(t, h, event); code != 202 {
 			t.Errorf("answered %d", code)
@@ -251,7 +335,7 @@ func TestConflictStartsOver(t *testing.T) {
 			s.cursor, s.text = pods.LogCursor{Last: noon, Seen: 1}, "a\n"
 		})
 	}
-	if code := deliver(t, newHandler(s, c), events.TypePodLogsDue, nil); code != 202 || s.kept() != "a\nb\n" {
+	if code := send(t, newHandler(s, c), available()); code != 202 || s.kept() != "a\nb\n" {
 		t.Errorf("answered %d and kept %q, want 202 and both lines once", code, s.kept())
 	}
 }
@@ -265,7 +349,7 @@ func TestConflictsWithoutEndAreLeftToTheOther(t *testing.T) {
 		defer s.mu.Unlock()
 		s.cursor.Seen++
 	}
-	if code := deliver(t, newHandler(s, c), events.TypePodLogsDue, nil); code != 202 || c.times() != 4 {
+	if code := send(t, newHandler(s, c), available()); code != 202 || c.times() != 4 {
 		t.Errorf("answered %d after opening %d times, want 202 after 4", code, c.times())
 	}
 }
@@ -289,7 +373,7 @@ func TestOutagesAreForLater(t *testing.T) {
 
 			c := newContainer("a")
 			c.err = tc.err
-			if code := deliver(t, newHandler(tc.store, c), events.TypePodLogsDue, nil); code != tc.want {
+			if code := send(t, newHandler(tc.store, c), available()); code != tc.want {
 				t.Errorf("answered %d, want %d", code, tc.want)
 			}
 		})

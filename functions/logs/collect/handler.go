@@ -1,6 +1,6 @@
 // Package collect keeps the output of pods: it fetches what is new from
-// Kubernetes when an event asks for it, and follows a pod that is being stopped
-// to its last line. Events may come twice and at once: what is stored moves on
+// Kubernetes when a pod's status changes or the store says that it is due, and
+// follows a pod that is being stopped to its last line. Events may come twice and at once: what is stored moves on
 // from one place in the log to the next, and whoever comes second starts over
 // from there.
 package collect
@@ -27,6 +27,11 @@ type Store interface {
 	// returns KindConflict when it is not, or not any more, and KindNotFound
 	// when the pod is gone.
 	AppendLogs(ctx context.Context, ref pods.Ref, from pods.LogCursor, chunk pods.LogChunk, to pods.LogCursor) error
+	// ClaimDueLogs returns runs whose output is due, up to limit; they are due
+	// again after lease, or when LogsCollected says so.
+	ClaimDueLogs(ctx context.Context, limit int, lease time.Duration) ([]pods.LogRun, error)
+	// LogsCollected says that a run's output is due again after wait.
+	LogsCollected(ctx context.Context, ref pods.Ref, wait time.Duration) error
 }
 
 // Reader reads what is new in a log, as logs.Reader does.
@@ -38,6 +43,12 @@ const (
 	// collectFor bounds the reading of what has gathered since the last time.
 	// The kubelet sends each line by itself, some ten thousand a second.
 	collectFor = 45 * time.Second
+	// claimFor is for how long one event has runs collected whose output is due.
+	// With what is under way by then it ends before the delivery does.
+	claimFor = 10 * time.Second
+	// claimLease is when a run is due again that somebody has claimed and not
+	// collected.
+	claimLease = 2 * time.Minute
 	// followFor bounds the wait for a container's last line: its grace period
 	// of up to 30 s and some. A delivery may take 60 s.
 	followFor = 45 * time.Second
@@ -83,7 +94,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (h *Handler) handle(ctx context.Context, event cloudevents.Event) error {
 	switch event.Type() {
-	case events.TypePodLogsDue, events.TypePodStopRequested, events.TypePodStatusChanged:
+	case events.TypePodLogsDue:
+		return h.collectDue(ctx)
+	case events.TypePodStopRequested, events.TypePodStatusChanged:
 	default:
 		return nil
 	}
@@ -91,17 +104,19 @@ func (h *Handler) handle(ctx context.Context, event cloudevents.Event) error {
 	if err != nil {
 		return err
 	}
+	run := pods.LogRun{Ref: data.Ref(), K8sName: data.K8sName}
 	switch {
 	case data.Instance == 0: // never started
 		return nil
 	case data.K8sName == "":
 		return pods.Invalid("event %s does not say which log", event.ID())
 	case event.Type() == events.TypePodStopRequested:
-		return h.follow(ctx, data)
+		return h.follow(ctx, run)
 	case event.Type() == events.TypePodStatusChanged && !hasOutput(data.Status):
 		return nil
 	}
-	return h.collect(ctx, data)
+	_, err = h.collect(ctx, run)
+	return err
 }
 
 // hasOutput reports whether the container has run when a pod enters status.
