@@ -21,6 +21,10 @@ const (
 // childTimeout bounds the start and the end of a side.
 const childTimeout = 2 * time.Minute
 
+// connections is how many each side has to the database: as many as a function,
+// unless PODS_DATABASE_CONNECTIONS says otherwise.
+const connections = 4
+
 // sideSettings are what a side may need to know.
 type sideSettings struct {
 	DatabaseURL string

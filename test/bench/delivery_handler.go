@@ -48,7 +48,7 @@ func handlerSide(ctx context.Context, settings sideSettings, ready func(string, 
 		ON CONFLICT (subject) DO UPDATE SET effects = e.effects + 1`
 
 	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	pool, err := postgres.Open(ctx, settings.DatabaseURL, 16)
+	pool, err := postgres.Open(ctx, settings.DatabaseURL, connections)
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ const commitsAtOnce = 32
 // what an earlier process has left when it starts and at every tick.
 func producerSide(ctx context.Context, settings sideSettings, ready func(string, func() map[string]int64)) error {
 	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
-	pool, err := postgres.Open(ctx, settings.DatabaseURL, commitsAtOnce/2)
+	pool, err := postgres.Open(ctx, settings.DatabaseURL, connections)
 	if err != nil {
 		return err
 	}

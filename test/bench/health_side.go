@@ -42,7 +42,7 @@ func healthSide(ctx context.Context, settings sideSettings, ready func(string, f
 	if err != nil {
 		return err
 	}
-	pool, err := postgres.Open(ctx, settings.DatabaseURL, 16)
+	pool, err := postgres.Open(ctx, settings.DatabaseURL, connections)
 	if err != nil {
 		return err
 	}
