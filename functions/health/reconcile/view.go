@@ -10,7 +10,7 @@ const (
 	// WholeEvery is how often everything is compared, which costs in proportion
 	// to the number of pods. It is the net of the net: what has changed is
 	// compared at every tick, and the API server forgets no change.
-	WholeEvery = 15 * time.Minute
+	WholeEvery = time.Hour
 	// recheckFor is for how long a pod is compared again at every tick after it
 	// has changed: its row may change at the same moment, and a leftover counts
 	// as one only when it is resendAfter old.
