@@ -39,12 +39,13 @@ type LogRun struct {
 }
 
 const (
-	// MinLogWait and MaxLogWait bound the time between two collections of the
-	// output of a running pod. The node keeps what is not collected yet, and
+	// MinLogWait is the least time between two collections of the output of a
+	// running pod.
+	MinLogWait = 10 * time.Second
+	// MaxLogWait is the most. The node keeps what is not collected yet, and
 	// whoever reads a log is shown that too: what a long wait risks is the output
 	// of a node that is lost, and more than 10 MB at once of a pod that had been
 	// silent.
-	MinLogWait = 10 * time.Second
 	MaxLogWait = 10 * time.Minute
 
 	// A collection that brings less than littleLog doubles the wait, one that
