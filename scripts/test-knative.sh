@@ -35,5 +35,7 @@ say "Running the end-to-end tests on Knative"
 env "${settings[@]}" go test -race -count=1 -timeout 30m -parallel 4 "$@" ./test/e2e
 
 say "Running the tests of what only Knative has"
-# They kill processes in containers.
-as_root env "${settings[@]}" go test -race -v -count=1 -timeout 40m "$@" ./test/knative
+# They kill processes in containers, of six parts one after another. A pod takes
+# two cores some three seconds.
+limit=$((30 + 6 * ${CREATES:-200} * 5 / 60))m
+as_root env "${settings[@]}" go test -race -v -count=1 -timeout "$limit" "$@" ./test/knative
