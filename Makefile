@@ -55,7 +55,7 @@ test: build ## run every test, with the race detector
 test-knative: build bin/build-images bin/knative ## run the end-to-end tests and the faults on Knative, on this machine
 	@scripts/test-knative.sh
 
-bench: build ## measure against the baselines and print the table; ARGS="--only B5" runs a part
+bench: build ## measure against the baselines and print the table, half an hour; ARGS="--only B5" runs a part
 	@scripts/bench.sh $(ARGS)
 
 # Only what runs on this machine needs the cluster tool and Kubernetes.
