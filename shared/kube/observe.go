@@ -90,33 +90,23 @@ type Listing struct {
 	Version string
 }
 
-// listPage is how many pods are held in memory at a time while they are listed.
-const listPage = 500
-
-// List returns every pod of the service. It reads page by page what there was
-// at one moment: a pod that is not in it may exist by now.
+// List returns every pod of the service. It is answered from the API server's
+// cache: it may be some moments old, and a pod that is not in it may exist.
 func (c *Client) List(ctx context.Context) (Listing, error) {
-	listing, page := Listing{}, metav1.ListOptions{LabelSelector: manifests.Selector, Limit: listPage}
-	for {
-		list, err := c.listPage(ctx, page)
-		if err != nil {
-			return Listing{}, err
-		}
-		for i := range list.Items {
-			listing.Pods = append(listing.Pods, observed(&list.Items[i]))
-		}
-		listing.Version, page.Continue = list.ResourceVersion, list.Continue
-		if page.Continue == "" {
-			return listing, nil
-		}
-	}
-}
-
-func (c *Client) listPage(ctx context.Context, page metav1.ListOptions) (*corev1.PodList, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	list, err := c.api.CoreV1().Pods(c.namespace).List(ctx, page)
-	return list, translate(err, "list pods")
+	list, err := c.api.CoreV1().Pods(c.namespace).List(ctx, metav1.ListOptions{
+		LabelSelector:   manifests.Selector,
+		ResourceVersion: "0",
+	})
+	if err != nil {
+		return Listing{}, translate(err, "list pods")
+	}
+	listing := Listing{Pods: make([]Observed, len(list.Items)), Version: list.ResourceVersion}
+	for i := range list.Items {
+		listing.Pods[i] = observed(&list.Items[i])
+	}
+	return listing, nil
 }
 
 func observed(pod *corev1.Pod) Observed {

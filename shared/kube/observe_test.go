@@ -2,7 +2,6 @@ package kube
 
 import (
 	"errors"
-	"strings"
 	"testing"
 	"time"
 
@@ -130,45 +129,18 @@ func TestObserveNothing(t *testing.T) {
 	}
 }
 
-func TestListOwnPods(t *testing.T) {
+func TestListOwnPodsFromCache(t *testing.T) {
 	t.Parallel()
 
 	foreign := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "foreign", Namespace: testNamespace}}
-	client, _ := testClient(existing(t, testPod(nil))[0], foreign)
+	client, api := testClient(existing(t, testPod(nil))[0], foreign)
 	all, err := client.List(t.Context())
 	if err != nil || len(all.Pods) != 1 || !all.Pods[0].IsRun(testPod(nil).Ref()) {
 		t.Fatalf("List = %+v, %v, want the one pod of the service", all, err)
 	}
-}
-
-// TestListPages has the API server break off after the second of three pages,
-// and then not.
-func TestListPages(t *testing.T) {
-	t.Parallel()
-
-	for _, breaksOff := range []bool{false, true} {
-		client, api := testClient()
-		pages := 0
-		api.PrependReactor("list", "pods", func(action k8stesting.Action) (bool, runtime.Object, error) {
-			pages++
-			if got := action.(k8stesting.ListActionImpl).ListOptions.Continue; got != strings.Repeat("x", pages-1) {
-				t.Errorf("page %d begins at %q", pages, got)
-			}
-			list := &corev1.PodList{ListMeta: metav1.ListMeta{ResourceVersion: "7"}, Items: []corev1.Pod{*build(t, testPod(nil)).Pod}}
-			if pages < 3 {
-				list.Continue = strings.Repeat("x", pages)
-			} else if breaksOff {
-				return true, nil, outage()
-			}
-			return true, list, nil
-		})
-		all, err := client.List(t.Context())
-		switch {
-		case breaksOff && (pods.KindOf(err) != pods.KindUnavailable || len(all.Pods) != 0):
-			t.Errorf("List = %d pods, %v, want none of a listing that broke off", len(all.Pods), err)
-		case !breaksOff && (err != nil || len(all.Pods) != 3 || all.Version != "7"):
-			t.Errorf("List = %d pods as of %q, %v, want three as of 7", len(all.Pods), all.Version, err)
-		}
+	list := api.Actions()[0].(k8stesting.ListActionImpl)
+	if list.ListOptions.ResourceVersion != "0" {
+		t.Errorf("list asks for version %q, want the server's cache", list.ListOptions.ResourceVersion)
 	}
 }
 
