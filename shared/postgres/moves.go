@@ -54,8 +54,8 @@ var movable = []pods.Status{
 // Move makes one step in the life of a pod and returns the pod. It writes an
 // action line and the event pod.status_changed. Into AVAILABLE it keeps the
 // address and the times, and has the output collected from then on; out of it it
-// clears the address. Into DELETING goes
-// only a pod that is wanted OFF or RESTART.
+// clears the address. Into DELETING goes only a pod that is wanted OFF or
+// RESTART.
 //
 // Errors: KindConflict when the pod is not in the run that move names or in no
 // status from which move.By may move it, so also when the move was made before;
