@@ -109,7 +109,9 @@ func (f *fleet) create(ctx context.Context, i int) (pods.Pod, error) {
 // observe waits until every pod runs and moves the rows to AVAILABLE.
 func (f *fleet) observe(ctx context.Context) error {
 	running := map[string]kube.Observed{}
-	err := every(ctx, time.Second, func() (bool, error) {
+	// Two cores simulate a node's answers for some fifty pods a second at worst.
+	longest := patience + time.Duration(f.size)*20*time.Millisecond
+	err := within(ctx, longest, time.Second, func() (bool, error) {
 		listing, err := f.cluster.List(ctx)
 		for _, seen := range listing.Pods {
 			if seen.State == kube.StateRunning {
