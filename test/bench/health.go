@@ -209,7 +209,7 @@ func (b *healthBench) measureSize(ctx context.Context) ([]figure, float64, error
 	if err != nil {
 		return nil, 0, err
 	}
-	used := quiet.perSecond(quiet.side) + inMillis(whole)/reconcile.WholeEvery.Seconds()
+	used := quiet.perSecond(quiet.side) + inMillis(whole)/reconcile.WholeAfter(whole).Seconds()
 	at := func(what string) string { return fmt.Sprintf("%s, %d pods", what, b.fleet.size) }
 	above := func(l load, of func(load) time.Duration) float64 {
 		return l.perSecond(of(l)) - nobody.perSecond(of(nobody))
@@ -220,7 +220,7 @@ func (b *healthBench) measureSize(ctx context.Context) ([]figure, float64, error
 	perChange := (inMillis(changing.side) - quiet.perSecond(quiet.side)*changing.span.Seconds()) / max(changes, 1)
 	return []figure{
 		plain("B5", at("CPU, quiet"), "ms/s", used).against(base.perSecond(base.side)).maxRatio(maxHealthShare),
-		plain("B5", at(fmt.Sprintf("CPU of comparing everything, every %s", reconcile.WholeEvery)), "ms", inMillis(whole)),
+		plain("B5", at(fmt.Sprintf("CPU of comparing everything, every %s", reconcile.WholeAfter(whole).Round(time.Minute))), "ms", inMillis(whole)),
 		plain("B5", at("Postgres, quiet"), "ms/s", above(quiet, ofPostgres)).against(above(base, ofPostgres)),
 		plain("B5", at("API server, quiet"), "ms/s", above(quiet, ofServer)).against(above(base, ofServer)),
 		plain("B5", at("logs asked for, quiet"), "1/s", float64(quiet.counts["asked"])/quiet.span.Seconds()),

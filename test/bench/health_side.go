@@ -88,7 +88,7 @@ func healthSide(ctx context.Context, settings sideSettings, ready func(string, f
 		if ticks.Add(1) == 2 {
 			// The first comparison of everything falls together with what a start
 			// costs, so one that does not follows.
-			ahead.Store(int64(reconcile.WholeEvery))
+			ahead.Store(int64(reconcile.WholeAtLeast))
 		}
 	})
 	triggers, err := events.ParseTriggers(assets.Triggers)

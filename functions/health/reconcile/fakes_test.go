@@ -201,6 +201,7 @@ type fakeCluster struct {
 	unlisted map[string]bool // there, but not in the API server's cache yet
 	err      error           // fails every call
 	observed int             // calls of Observe
+	onList   func()          // runs within List, when set
 }
 
 func (c *fakeCluster) Observe(_ context.Context, name string) (*kube.Observed, error) {
@@ -210,6 +211,9 @@ func (c *fakeCluster) Observe(_ context.Context, name string) (*kube.Observed, e
 
 func (c *fakeCluster) List(context.Context) (kube.Listing, error) {
 	c.lists++
+	if c.onList != nil {
+		c.onList()
+	}
 	listing := kube.Listing{Version: strconv.Itoa(len(c.changes))}
 	for _, name := range slices.Sorted(maps.Keys(c.pods)) {
 		if !c.unlisted[name] {

@@ -73,7 +73,7 @@ func (h *Handler) compare(ctx context.Context) error {
 		return err
 	}
 	knowsDeleted := len(tombstones) > 0
-	if h.view == nil || h.now().Sub(h.view.whole) >= WholeEvery {
+	if h.view == nil || !h.now().Before(h.view.wholeAt) {
 		return h.compareWhole(ctx, knowsDeleted)
 	}
 	return h.compareChanged(ctx, knowsDeleted)
@@ -82,6 +82,7 @@ func (h *Handler) compare(ctx context.Context) error {
 // compareWhole compares every row with every pod in the cluster.
 func (h *Handler) compareWhole(ctx context.Context, knowsDeleted bool) error {
 	h.view = nil // until it is through
+	started := h.now()
 	rows, err := h.store.Overview(ctx)
 	if err != nil {
 		return err
@@ -101,6 +102,7 @@ func (h *Handler) compareWhole(ctx context.Context, knowsDeleted bool) error {
 		return err
 	}
 	if isThrough {
+		seen.wholeAt = h.now().Add(WholeAfter(h.now().Sub(started)))
 		h.view = seen
 	}
 	return nil

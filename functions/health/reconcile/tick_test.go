@@ -101,6 +101,30 @@ func TestTickQuiet(t *testing.T) {
 	}
 }
 
+// TestWholeIsRareWhenSlow shows that comparing everything takes no larger part of
+// the time for taking longer.
+func TestWholeIsRareWhenSlow(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld()
+	w.cluster.onList = func() { w.now = w.now.Add(2 * time.Second) }
+	w.tick(t)
+	first := w.now
+	for _, step := range []struct {
+		after time.Duration
+		want  int
+	}{{5 * time.Hour, 1}, {6 * time.Hour, 2}} {
+		w.now = first.Add(step.after)
+		w.tick(t)
+		if w.store.overviews != step.want {
+			t.Errorf("after %s all was read %d times, want %d", step.after, w.store.overviews, step.want)
+		}
+	}
+	if got := WholeAfter(time.Minute); got != WholeAtLeast {
+		t.Errorf("WholeAfter(1m) = %s, want %s", got, WholeAtLeast)
+	}
+}
+
 // TestTickFollowsChanges has ticks alone follow the life of pods, after a first
 // one that has seen them run.
 func TestTickFollowsChanges(t *testing.T) {
