@@ -82,6 +82,8 @@ func (f *fleet) create(ctx context.Context, i int) (pods.Pod, error) {
 	patch := pods.Patch{
 		ID: pods.Some("bench" + strconv.Itoa(i)), Image: pods.Some(image), Description: pods.Some("a pod of a benchmark"),
 		EnvironmentVariables: pods.Some(map[string]string{"GREETING": "hello"}),
+		// The clock of health is set ahead once; no pod's time to stop may come by it.
+		TimeToStopDefault: pods.Some(int64(30 * 24 * time.Hour / time.Second)),
 	}
 	pod, err := pods.New(fleetCaller, fleetTenant, patch, pods.NewRules(), uuid.NewString(), time.Now().Add(-fleetAge))
 	if err != nil {
