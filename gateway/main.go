@@ -65,7 +65,7 @@ func build(ctx context.Context, f *function.Function, set settings) (http.Handle
 		return nil, err
 	}
 	visitors := dataplane.New(dataplane.Options{
-		Source:  feed.Merged{Store: state.Store, Deriver: domain.Deriver},
+		Source:  feed.Merged{Store: state.Store, Deriver: domain.Deriver(state.Store)},
 		Changes: state.Cache, Plain: plain, Secure: secure, GetCertificate: certificates,
 		DrainTimeout: set.DrainTimeout / 2, Version: f.Version, Logger: f.Logger, Registerer: f.Registry,
 	})

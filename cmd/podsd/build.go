@@ -33,6 +33,7 @@ import (
 	"github.com/pods-service/pods/shared/manifests"
 	"github.com/pods-service/pods/shared/permissions"
 	"github.com/pods-service/pods/shared/postgres"
+	"github.com/pods-service/pods/shared/templates"
 )
 
 // service is the running process: its parts, wired.
@@ -50,11 +51,12 @@ type service struct {
 	broker    *events.Broker
 	source    *kube.Source
 
-	domain *function.Domain
-	issuer *issuer.Issuer
-	siteID string
-	admins permissions.Admins
-	logs   *logs.Reader
+	domain  *function.Domain
+	deriver *templates.Deriver
+	issuer  *issuer.Issuer
+	siteID  string
+	admins  permissions.Admins
+	logs    *logs.Reader
 
 	api         *http.Server
 	apiListener net.Listener
@@ -159,7 +161,8 @@ func (s *service) openStore(ctx context.Context) (err error) {
 	s.publisher = function.NewPublisher(s.cache, s.logger)
 	s.store = postgres.New(s.pool, postgres.Options{Key: key, Now: time.Now, Committed: s.publisher.Committed})
 	function.ObserveOutbox(s.registry, s.store)
-	return nil
+	s.deriver = s.domain.Deriver(s.store)
+	return s.store.Ship(ctx, s.domain.Catalog.Tags())
 }
 
 // maxConnections is how many connections to the database this process opens.
@@ -174,11 +177,11 @@ func (s *service) openEvents(context.Context) error {
 	metrics := events.NewMetrics(s.registry)
 	s.logs = logs.NewReader(s.cluster)
 	handlers := map[string]http.Handler{
-		"spawner": spawn.New(s.store, s.cluster, s.domain.Deriver, spawn.Options{Logger: s.logger, Manifests: manifests.Options{
+		"spawner": spawn.New(s.store, s.cluster, s.deriver, spawn.Options{Logger: s.logger, Manifests: manifests.Options{
 			Overcommit: s.settings.Overcommit, PullPolicy: corev1.PullPolicy(s.settings.PullPolicy),
 		}}),
 		"logs": collect.New(s.store, s.logs, s.logger),
-		"health": reconcile.New(s.store, s.cluster, s.domain.Deriver, reconcile.Options{
+		"health": reconcile.New(s.store, s.cluster, s.deriver, reconcile.Options{
 			Logger: s.logger, Registerer: s.registry, Relay: s.publisher, Publish: s.publisher.Publish,
 		}),
 	}
@@ -204,7 +207,7 @@ func (s *service) openGateway(context.Context) (err error) {
 		return fmt.Errorf("development CA: %w", err)
 	}
 	s.gateway = dataplane.New(dataplane.Options{
-		Source: feed.Merged{Store: s.store, Deriver: s.domain.Deriver}, Changes: s.cache,
+		Source: feed.Merged{Store: s.store, Deriver: s.deriver}, Changes: s.cache,
 		Plain: s.plain, Secure: s.secure, GetCertificate: s.authority.GetCertificate, DrainTimeout: drainTimeout / 2,
 		Version: version, Logger: s.logger, Registerer: s.registry,
 	})
@@ -215,9 +218,9 @@ func caDir(state string) string { return filepath.Join(state, "ca") }
 
 func (s *service) finishAPI(context.Context) error {
 	_, port, _ := net.SplitHostPort(s.addresses.GatewayHTTPS)
-	handler := server.Assemble(server.Parts{
+	handler, err := server.Assemble(server.Parts{
 		Choices: s.settings.Choices, Store: s.store, Tail: s.logs, SiteID: s.siteID, Admins: s.admins,
-		Tenants: s.domain.Tenants, Rules: s.domain.Rules, Catalog: s.domain.Catalog, Deriver: s.domain.Deriver,
+		Tenants: s.domain.Tenants, Rules: s.domain.Rules, Catalog: s.domain.Catalog, Deriver: s.deriver,
 		GatewayPort: port, Issuer: s.issuer,
 		Checks: map[string]func(context.Context) error{
 			"redis": s.cache.Ping, "kubernetes": s.cluster.Healthy,
@@ -227,6 +230,9 @@ func (s *service) finishAPI(context.Context) error {
 		},
 		Registerer: s.registry, Logger: s.logger, Version: version,
 	})
+	if err != nil {
+		return err
+	}
 	s.api = &http.Server{
 		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),

@@ -9,7 +9,10 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/spf13/cobra"
 
+	assets "github.com/pods-service/pods"
+	"github.com/pods-service/pods/shared/document"
 	"github.com/pods-service/pods/shared/function"
+	"github.com/pods-service/pods/shared/pods"
 	"github.com/pods-service/pods/shared/postgres"
 )
 
@@ -23,11 +26,12 @@ type migrateSettings struct {
 	LogLevel    string `env:"PODS_LOG_LEVEL" envDefault:"info"`
 }
 
-// migrateCommand brings a database to the schema of this version.
+// migrateCommand brings a database to the schema of this version and stores the
+// templates that come with it.
 func migrateCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "migrate",
-		Short: "Bring the database at DATABASE_URL to the schema of this version",
+		Short: "Bring the database at DATABASE_URL to the schema and the templates of this version",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := function.ReadSettings[migrateSettings]()
@@ -53,6 +57,13 @@ func migrate(ctx context.Context, url string, logger *slog.Logger) error {
 		return err
 	}
 	if err := postgres.Migrate(ctx, pool); err != nil {
+		return err
+	}
+	catalog, err := document.LoadTemplates(assets.Templates(), pods.NewRules())
+	if err != nil {
+		return fmt.Errorf("load templates: %w", err)
+	}
+	if err := postgres.New(pool, postgres.Options{Now: time.Now}).Ship(ctx, catalog.Tags()); err != nil {
 		return err
 	}
 	logger.Info("the database is up to date")

@@ -20,7 +20,7 @@ func TestShippedTemplates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	deriver := templates.NewDeriver(catalog, func(string) string { return "pods.localhost" })
+	deriver := templates.NewDeriver(catalog, catalog, func(string) string { return "pods.localhost" })
 	for _, template := range catalog.Templates() {
 		t.Run(template.ID, func(t *testing.T) {
 			t.Parallel()

@@ -67,7 +67,7 @@ func deploy(t *testing.T) *deployment {
 		t.Fatal(err)
 	}
 	logger := slog.New(slog.DiscardHandler)
-	deriver := templates.NewDeriver(catalog, func(string) string { return "pods.localhost" })
+	deriver := templates.NewDeriver(catalog, catalog, func(string) string { return "pods.localhost" })
 	cluster := kube.New(d.cluster, "pods")
 	d.broker, err = events.NewBroker(triggers, map[string]http.Handler{
 		"spawner": spawn.New(d.store, cluster, deriver, spawn.Options{Logger: logger}),
@@ -81,8 +81,12 @@ func deploy(t *testing.T) *deployment {
 	}
 	d.relay = events.NewRelay(d.store, d.broker, events.RelayOptions{Logger: logger})
 	t.Cleanup(func() { _ = d.relay.Close(context.Background()) })
+	allowlist, err := images.NewAllowlist(d.store, nil, catalog.Images()...)
+	if err != nil {
+		t.Fatal(err)
+	}
 	api := server.New(server.Config{
-		Store: d.store, Deriver: deriver, Rules: rules, Allowlist: images.NewAllowlist(catalog.Images()...),
+		Store: d.store, Deriver: deriver, Rules: rules, Allowlist: allowlist,
 		Now: time.Now, Logger: logger, Link: func(entry pods.Networking) string { return entry.URL },
 		Tenant: func(id string) pods.Tenant { return pods.Tenant{ID: id, SiteID: "site", PodsDomain: "pods.localhost"} },
 	})

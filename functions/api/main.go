@@ -69,15 +69,19 @@ func build(ctx context.Context, f *function.Function, set settings) (http.Handle
 	if set.CADir != "" {
 		extra["GET /ca.pem"] = server.CertificateFile(filepath.Join(set.CADir, "ca.pem"))
 	}
-	return rest.OriginalHost(server.Assemble(server.Parts{
+	handler, err := server.Assemble(server.Parts{
 		Choices: set.Choices, Store: state.Store, Tail: logs.NewReader(cluster), SiteID: set.SiteID, Admins: admins,
-		Tenants: domain.Tenants, Rules: domain.Rules, Catalog: domain.Catalog, Deriver: domain.Deriver,
+		Tenants: domain.Tenants, Rules: domain.Rules, Catalog: domain.Catalog, Deriver: domain.Deriver(state.Store),
 		GatewayPort: set.GatewayPort, Issuer: tokens, Extra: extra,
 		Checks: map[string]func(context.Context) error{
 			"redis": state.Cache.Ping, "kubernetes": cluster.Healthy,
 		},
 		Registerer: f.Registry, Logger: f.Logger, Version: f.Version,
-	})), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return rest.OriginalHost(handler), nil
 }
 
 // openIssuer returns the development issuer, nil when there is to be none. It

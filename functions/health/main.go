@@ -51,7 +51,7 @@ func build(ctx context.Context, f *function.Function, set settings) (http.Handle
 	function.ObserveOutbox(f.Registry, state.Store)
 	mux := http.NewServeMux()
 	mux.Handle("POST /dead-letters/{trigger}", events.NewDeadLetterSink(state.Store, triggers, f.Logger))
-	mux.Handle("/", reconcile.New(state.Store, cluster, domain.Deriver, reconcile.Options{
+	mux.Handle("/", reconcile.New(state.Store, cluster, domain.Deriver(state.Store), reconcile.Options{
 		Logger: f.Logger, Registerer: f.Registry, Relay: state.Publisher, Publish: state.Publisher.Publish,
 	}))
 	return mux, nil

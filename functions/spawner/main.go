@@ -48,7 +48,7 @@ func build(ctx context.Context, f *function.Function, set settings) (http.Handle
 	if err != nil {
 		return nil, err
 	}
-	return spawn.New(state.Store, cluster, domain.Deriver, spawn.Options{Logger: f.Logger, Manifests: manifests.Options{
+	return spawn.New(state.Store, cluster, domain.Deriver(state.Store), spawn.Options{Logger: f.Logger, Manifests: manifests.Options{
 		Overcommit: set.Overcommit, PullPolicy: corev1.PullPolicy(set.PullPolicy),
 	}}), nil
 }

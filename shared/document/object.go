@@ -34,6 +34,20 @@ func parse(data []byte, location []string, errs *[]pods.FieldError) object {
 	return o
 }
 
+// parseList reads data as a list of objects at location.
+func parseList(data []byte, location []string, errs *[]pods.FieldError) []object {
+	var entries []json.RawMessage
+	if err := json.Unmarshal(data, &entries); err != nil || entries == nil {
+		*errs = append(*errs, pods.FieldError{Location: location, Message: "expected a JSON array of objects"})
+		return nil
+	}
+	list := make([]object, len(entries))
+	for i, entry := range entries {
+		list[i] = parse(entry, append(slices.Clone(location), strconv.Itoa(i)), errs)
+	}
+	return list
+}
+
 func notAnObject(err error) string {
 	if syntax, ok := err.(*json.SyntaxError); ok { //nolint:errorlint // json.Unmarshal returns it unwrapped
 		return fmt.Sprintf("not valid JSON at byte %d: %s", syntax.Offset, syntax)

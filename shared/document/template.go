@@ -7,6 +7,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
+	"github.com/pods-service/pods/shared/permissions"
 	"github.com/pods-service/pods/shared/pods"
 	"github.com/pods-service/pods/shared/templates"
 )
@@ -24,6 +25,9 @@ type templateFile struct {
 		PodDefinition map[string]any `json:"pod_definition"`
 	} `json:"tags"`
 }
+
+// shippedBy is who has added the tags that the service ships.
+const shippedBy = "system"
 
 // LoadTemplates reads every YAML file in fsys as a template with its tags, and
 // checks each tag by rules and that its chain of templates resolves.
@@ -57,7 +61,10 @@ func loadTemplate(data []byte, rules pods.Rules) ([]templates.Tag, error) {
 	if file.Profile != templates.ProfileRestricted && file.Profile != templates.ProfileRoot {
 		return nil, fmt.Errorf("profile %q is neither restricted nor root", file.Profile)
 	}
-	template := templates.Template{ID: file.TemplateID, Description: file.Description, Metatags: file.Metatags, Profile: file.Profile}
+	template := templates.Template{
+		ID: file.TemplateID, Description: file.Description, Metatags: file.Metatags, Profile: file.Profile,
+		Permissions: permissions.Set{{User: permissions.KeyEverybody, Level: permissions.Read}},
+	}
 	var tags []templates.Tag
 	for _, t := range file.Tags {
 		reference, err := templates.Parse(file.TemplateID + ":" + t.Tag + "@" + templates.Timestamp(t.Created))
@@ -74,7 +81,7 @@ func loadTemplate(data []byte, rules pods.Rules) ([]templates.Tag, error) {
 		}
 		tags = append(tags, templates.Tag{
 			Template: template, Reference: reference, Definition: patch,
-			CommitMessage: t.CommitMessage, Created: t.Created,
+			CommitMessage: t.CommitMessage, AddedBy: shippedBy, Created: t.Created,
 		})
 	}
 	return tags, nil
@@ -90,7 +97,13 @@ func Definition(data []byte, rules pods.Rules) (pods.Patch, error) {
 		return pods.Patch{}, pods.Invalid("pod_definition is not valid: %v", err)
 	}
 	var errs []pods.FieldError
-	o := parse(data, []string{"body", "pod_definition"}, &errs)
+	patch := parse(data, []string{"body", "pod_definition"}, &errs).podDefinition()
+	return patch, Both(pods.InvalidFields(errs), rules.CheckDefinition(patch))
+}
+
+// podDefinition reads what a tag brings. The defaults of the fields, which
+// clients send back as they were shown, count as left out.
+func (o object) podDefinition() pods.Patch {
 	for key, raw := range o.fields {
 		switch string(raw) {
 		case "null", `""`, "{}":
@@ -100,5 +113,5 @@ func Definition(data []byte, rules pods.Rules) (pods.Patch, error) {
 	patch := o.definition()
 	patch.ComputeQueue.Set = patch.ComputeQueue.Set && patch.ComputeQueue.Value != "default"
 	o.close()
-	return patch, Both(pods.InvalidFields(errs), rules.CheckDefinition(patch))
+	return patch
 }

@@ -16,8 +16,7 @@ import (
 type Domain struct {
 	Tenants *auth.Registry
 	Rules   pods.Rules
-	Catalog *templates.Catalog
-	Deriver *templates.Deriver
+	Catalog *templates.Catalog // of this version of the service
 }
 
 // OpenDomain reads the tenants from source and the templates from files.
@@ -33,9 +32,12 @@ func OpenDomain(ctx context.Context, source auth.Source, files fs.FS, logger *sl
 	if err != nil {
 		return nil, fmt.Errorf("load templates: %w", err)
 	}
-	d := &Domain{Tenants: tenants, Rules: rules, Catalog: catalog}
-	d.Deriver = templates.NewDeriver(catalog, func(tenantID string) string { return d.Tenant(tenantID).PodsDomain })
-	return d, nil
+	return &Domain{Tenants: tenants, Rules: rules, Catalog: catalog}, nil
+}
+
+// Deriver returns what merges pods with the templates that source holds.
+func (d *Domain) Deriver(source templates.Source) *templates.Deriver {
+	return templates.NewDeriver(source, remember(source), func(tenantID string) string { return d.Tenant(tenantID).PodsDomain })
 }
 
 // Tenant returns a tenant, the zero value for one that is not known. It reads

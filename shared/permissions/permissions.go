@@ -4,6 +4,7 @@ package permissions
 
 import (
 	"errors"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -27,26 +28,83 @@ var names = []string{"NONE", "READ", "USER", "ADMIN"}
 // String returns the level's name as the API shows it.
 func (l Level) String() string { return names[l] }
 
-// userPattern is what a user's name may be made of.
-var userPattern = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_.@-]{0,127}$`)
+// Type is a type of object, as far as access to it differs.
+type Type struct {
+	Noun string // in messages: "pod"
+	// Shared says that objects of the type belong to the site rather than to a
+	// tenant: entries may have the keys that stand for many users.
+	Shared bool
+}
 
-// Parse reads the level that is to be given to user.
+// The types of objects.
+var (
+	PodType      = Type{Noun: "pod"}
+	TemplateType = Type{Noun: "template", Shared: true}
+)
+
+// Keys of entries that stand for many users. On types that are not shared they
+// mean nothing.
+const (
+	KeyTenant    = "TENANT"  // all users of the object's tenant
+	KeySite      = "SITE"    // all users of the object's site
+	KeyEverybody = "**"      // all users of all sites
+	tenantPrefix = "tenant." // and the id of a tenant: all its users
+)
+
+var (
+	// userPattern is what a user's name may be made of.
+	userPattern      = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_.@-]{0,127}$`)
+	tenantKeyPattern = regexp.MustCompile(`^tenant\.[a-z][a-z0-9-]{0,63}$`)
+)
+
+// isMany reports whether key stands for users of more than one tenant, which is
+// for site admins to give.
+func isMany(key string) bool { return key == KeyEverybody || strings.HasPrefix(key, tenantPrefix) }
+
+// Parse reads the level that caller wants to give to key, a user's name or, on
+// a shared type, one of the keys that stand for many.
 //
 // Errors: KindInvalid for a name that no user can have and for a level that
-// cannot be given, NONE included.
-func Parse(user, level string) (Level, error) {
+// cannot be given, NONE included; KindForbidden for a key that only site admins
+// may give.
+func (t Type) Parse(caller pods.Caller, key, level string) (Level, error) {
 	var errs []pods.FieldError
-	if !userPattern.MatchString(user) {
-		errs = append(errs, pods.FieldError{
-			Location: []string{"body", "user"},
-			Message:  "user must start with a letter or '_' and hold letters, digits and '_.@-' only",
-		})
+	if message := t.keyProblem(key); message != "" {
+		errs = append(errs, pods.FieldError{Location: []string{"body", "user"}, Message: message})
 	}
 	parsed, err := ParseLevel(level)
 	if failure, ok := errors.AsType[*pods.Error](err); ok {
 		errs = append(errs, failure.Fields...)
 	}
-	return parsed, pods.InvalidFields(errs)
+	if err := pods.InvalidFields(errs); err != nil {
+		return None, err
+	}
+	if !isMany(key) {
+		return parsed, nil
+	}
+	if !caller.SiteAdmin {
+		return None, pods.Forbidden("Not authorized -- only site admins may share a %s with '%s'.", t.Noun, key)
+	}
+	if parsed != Read {
+		return None, pods.InvalidFields([]pods.FieldError{{
+			Location: []string{"body", "level"}, Message: fmt.Sprintf("entries for '%s' only support READ level", key),
+		}})
+	}
+	return parsed, nil
+}
+
+// keyProblem says what is wrong with the key of an entry, or nothing.
+func (t Type) keyProblem(key string) string {
+	isSpecial := key == KeyTenant || key == KeySite || isMany(key)
+	switch {
+	case isSpecial && !t.Shared:
+		return fmt.Sprintf("'%s' cannot be given access to a %s. Name users one by one.", key, t.Noun)
+	case strings.HasPrefix(key, tenantPrefix) && !tenantKeyPattern.MatchString(key):
+		return "tenant.<id> must name a tenant: lowercase letters, digits and '-'"
+	case isSpecial || userPattern.MatchString(key):
+		return ""
+	}
+	return "user must start with a letter or '_' and hold letters, digits and '_.@-' only"
 }
 
 // ParseLevel reads a level that can be given to a user.
@@ -62,7 +120,7 @@ func ParseLevel(text string) (Level, error) {
 	}})
 }
 
-// Entry gives one user one level.
+// Entry gives one user, or all that a key stands for, one level.
 type Entry struct {
 	User  string
 	Level Level
@@ -80,56 +138,83 @@ func (s Set) Strings() []string {
 	return texts
 }
 
-// Level returns what user may do; names are compared whole.
-func (s Set) Level(user string) Level {
-	for _, entry := range s {
-		if entry.User == user {
-			return entry.Level
-		}
-	}
-	return None
-}
-
-// With returns s with user at level, in the place user had or at the end.
+// With returns set with key at level, in the place key had or at the end.
 //
 // Errors: KindInvalid when no user would be left with ADMIN.
-func (s Set) With(user string, level Level) (Set, error) {
-	set := slices.Clone(s)
-	if i := slices.IndexFunc(set, func(e Entry) bool { return e.User == user }); i >= 0 {
+func (t Type) With(set Set, key string, level Level) (Set, error) {
+	set = slices.Clone(set)
+	if i := slices.IndexFunc(set, func(e Entry) bool { return e.User == key }); i >= 0 {
 		set[i].Level = level
 	} else {
-		set = append(set, Entry{user, level})
+		set = append(set, Entry{key, level})
 	}
-	return set, set.checkAdmin()
+	return set, t.checkAdmin(set)
 }
 
-// Without returns s without user.
+// Without returns set without key.
 //
-// Errors: KindInvalid when user has no entry, or when no user would be left
-// with ADMIN.
-func (s Set) Without(user string) (Set, error) {
-	i := slices.IndexFunc(s, func(e Entry) bool { return e.User == user })
+// Errors: KindInvalid when key has no entry, or when no user would be left with
+// ADMIN.
+func (t Type) Without(set Set, key string) (Set, error) {
+	i := slices.IndexFunc(set, func(e Entry) bool { return e.User == key })
 	if i < 0 {
-		return nil, pods.Invalid("No permission found for user '%s'", user)
+		return nil, pods.Invalid("No permission found for user '%s'", key)
 	}
-	set := slices.Delete(slices.Clone(s), i, i+1)
-	return set, set.checkAdmin()
+	set = slices.Delete(slices.Clone(set), i, i+1)
+	return set, t.checkAdmin(set)
 }
 
-func (s Set) checkAdmin() error {
-	if slices.ContainsFunc(s, func(e Entry) bool { return e.Level >= Admin }) {
+func (t Type) checkAdmin(set Set) error {
+	if slices.ContainsFunc(set, func(e Entry) bool { return e.Level >= Admin }) {
 		return nil
 	}
-	return pods.Invalid("Operation would leave the pod with no ADMIN-capable user. Rolling back.")
+	return pods.Invalid("Operation would leave the %s with no ADMIN-capable user. Rolling back.", t.Noun)
 }
 
-// Object is what access is asked to: its tenant and its entries.
+// Object is what access is asked to.
 type Object struct {
+	Type
 	TenantID string
+	SiteID   string
 	Set      Set
 	// Missing is the error for a caller who may not know that the object is
 	// there: the very one given when it is not.
 	Missing error
+}
+
+// Level returns what caller may do: the highest level that an entry gives them.
+// A site admin in admin mode may do everything, but in another tenant only to
+// what is shared.
+func (o Object) Level(caller pods.Caller) Level {
+	if caller.AdminMode && (o.Shared || caller.TenantID == o.TenantID) {
+		return Admin
+	}
+	highest := None
+	for _, entry := range o.Set {
+		if o.applies(entry.User, caller) {
+			highest = max(highest, entry.Level)
+		}
+	}
+	return highest
+}
+
+// applies reports whether the entry with the key is for caller. Names are
+// compared whole, and a user cannot be called as a key that stands for many.
+func (o Object) applies(key string, caller pods.Caller) bool {
+	isOwn := caller.TenantID == o.TenantID
+	switch {
+	case !o.Shared:
+		return isOwn && key == caller.Username
+	case key == KeyEverybody:
+		return true
+	case key == KeySite:
+		return caller.SiteID == o.SiteID
+	case key == KeyTenant:
+		return isOwn
+	case strings.HasPrefix(key, tenantPrefix):
+		return key == tenantPrefix+caller.TenantID
+	}
+	return isOwn && key == caller.Username
 }
 
 // Check decides whether caller may act on object at level need.
@@ -137,11 +222,8 @@ type Object struct {
 // Errors: object.Missing when the caller may not even read it, KindForbidden
 // when they may do less than need.
 func Check(caller pods.Caller, object Object, need Level) error {
-	if caller.TenantID != object.TenantID {
-		return object.Missing
-	}
-	switch level := object.Set.Level(caller.Username); {
-	case level >= need:
+	switch level := object.Level(caller); {
+	case level >= Read && level >= need:
 		return nil
 	case level >= Read:
 		return pods.Forbidden("Not authorized -- you do not have access to this endpoint. It needs level %s, you have %s.", need, level)

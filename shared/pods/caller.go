@@ -5,6 +5,19 @@ type Caller struct {
 	TenantID string
 	SiteID   string
 	Username string
+	// SiteAdmin says that the caller looks after the site as a whole.
+	SiteAdmin bool
+	// AdminMode says that this request is made as a site admin: it may do to
+	// objects of others what only their own admins may.
+	AdminMode bool
+}
+
+// Action returns text as it is logged for what the caller does.
+func (c Caller) Action(text string) string {
+	if c.AdminMode {
+		return "ADMIN " + text
+	}
+	return text
 }
 
 // Tenant is one community of users with an issuer, an address and a domain of

@@ -94,3 +94,12 @@ func WithURLs(networking map[string]Networking, podID, podsDomain string) map[st
 	}
 	return named
 }
+
+// withoutURLs empties the URL of each entry in networking.
+func withoutURLs(networking map[string]Networking) map[string]Networking {
+	for key, entry := range networking {
+		entry.URL = ""
+		networking[key] = entry
+	}
+	return networking
+}

@@ -5,33 +5,24 @@ import (
 	"time"
 )
 
-// Optional is a value that may be absent, as a key may be from a JSON object.
-type Optional[T any] struct {
-	Set   bool
-	Value T
-}
-
-// Some returns a value that is present.
-func Some[T any](value T) Optional[T] { return Optional[T]{Set: true, Value: value} }
-
 // Patch is what a user sent about a pod: at create all of it, at update just
 // what is to change. Fields that are not set keep their value, or get their
-// default at create.
+// default at create. As the definition of a template tag it is stored as JSON.
 type Patch struct {
-	ID                   Optional[string] // at create only
-	Image                Optional[string]
-	Template             Optional[string]
-	Description          Optional[string]
-	Command              Optional[[]string]
-	Arguments            Optional[[]string]
-	EnvironmentVariables Optional[map[string]string]
-	VolumeMounts         Optional[map[string]*VolumeMount]
-	TimeToStopDefault    Optional[int64]
-	TimeToStopInstance   Optional[*int64]
-	Networking           Optional[map[string]Networking]
-	Resources            Optional[Resources] // keys that are nil are not set
-	ComputeQueue         Optional[string]
-	StatusRequested      Optional[Desired]
+	ID                   Optional[string]                  `json:"-"` // at create only
+	Image                Optional[string]                  `json:"image,omitzero"`
+	Template             Optional[string]                  `json:"template,omitzero"`
+	Description          Optional[string]                  `json:"description,omitzero"`
+	Command              Optional[[]string]                `json:"command,omitzero"`
+	Arguments            Optional[[]string]                `json:"arguments,omitzero"`
+	EnvironmentVariables Optional[map[string]string]       `json:"environment_variables,omitzero"`
+	VolumeMounts         Optional[map[string]*VolumeMount] `json:"volume_mounts,omitzero"`
+	TimeToStopDefault    Optional[int64]                   `json:"time_to_stop_default,omitzero"`
+	TimeToStopInstance   Optional[*int64]                  `json:"time_to_stop_instance,omitzero"`
+	Networking           Optional[map[string]Networking]   `json:"networking,omitzero"`
+	Resources            Optional[Resources]               `json:"resources,omitzero"` // keys that are nil are not set
+	ComputeQueue         Optional[string]                  `json:"compute_queue,omitzero"`
+	StatusRequested      Optional[Desired]                 `json:"-"`
 }
 
 // names lists the fields that p sets, as Pod.Modified has them.
@@ -61,6 +52,37 @@ func (p Patch) names() []string {
 	return names
 }
 
+// Definition returns what the user has set of p, as the definition of a
+// template: without what names p itself and says how it runs now.
+func (p Pod) Definition() Patch {
+	spec := p.Clone()
+	definition := Patch{
+		Image:                p.modified("image", spec.Image),
+		Template:             p.modified("template", spec.Template),
+		Description:          p.modified("description", spec.Description),
+		Command:              Optional[[]string]{p.HasModified("command"), spec.Command},
+		Arguments:            Optional[[]string]{p.HasModified("arguments"), spec.Arguments},
+		EnvironmentVariables: Optional[map[string]string]{p.HasModified("environment_variables"), spec.EnvironmentVariables},
+		VolumeMounts:         Optional[map[string]*VolumeMount]{p.HasModified("volume_mounts"), spec.VolumeMounts},
+		TimeToStopDefault:    Optional[int64]{p.HasModified("time_to_stop_default"), spec.TimeToStopDefault},
+		TimeToStopInstance:   Optional[*int64]{spec.TimeToStopInstance != nil && p.HasModified("time_to_stop_instance"), spec.TimeToStopInstance},
+		Networking:           Optional[map[string]Networking]{p.HasModified("networking"), withoutURLs(spec.Networking)},
+		ComputeQueue:         p.modified("compute_queue", spec.ComputeQueue),
+	}
+	for _, key := range ResourceKeys {
+		if p.HasModified("resources." + string(key)) {
+			definition.Resources.Set = true
+			*definition.Resources.Value.Field(key) = *spec.Resources.Field(key)
+		}
+	}
+	return definition
+}
+
+// modified returns text if the user has set the field, and set it to something.
+func (p Pod) modified(field, text string) Optional[string] {
+	return Optional[string]{p.HasModified(field) && text != "", text}
+}
+
 // apply lays the fields that p sets over spec.
 func (p Patch) apply(spec *Spec) {
 	set(&spec.Image, p.Image)
@@ -78,12 +100,6 @@ func (p Patch) apply(spec *Spec) {
 	}
 	if p.VolumeMounts.Set {
 		spec.VolumeMounts = keepMountPaths(p.VolumeMounts.Value, spec.VolumeMounts)
-	}
-}
-
-func set[T any](field *T, value Optional[T]) {
-	if value.Set {
-		*field = value.Value
 	}
 }
 

@@ -63,9 +63,10 @@ func (c *checker) patch(p Patch) {
 }
 
 func (c *checker) image(image string) {
-	// A digest has a colon of its own and stands behind an @.
+	// A digest has a colon of its own and stands behind an @; so has the port of a
+	// registry, before the last slash.
 	name, _, _ := strings.Cut(image, "@")
-	c.require(strings.Count(name, ":") <= 1, "image", "image cannot have more than one ':'")
+	c.require(strings.Count(name[strings.LastIndexByte(name, '/')+1:], ":") <= 1, "image", "image cannot have more than one ':'")
 	c.require(!strings.ContainsFunc(image, func(r rune) bool { return r <= ' ' || r > '~' }), "image",
 		"image may only contain ASCII characters without spaces")
 	c.require(len(image) <= 512, "image", "image must be at most 512 characters")

@@ -1,6 +1,7 @@
 package podstest
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -135,7 +136,9 @@ func Wish(t testing.TB, store *postgres.Store, pod pods.Pod, wish pods.Desired) 
 	caller := Caller()
 	caller.TenantID = pod.TenantID
 	changed, err := store.ChangePod(t.Context(), pod.TenantID, pod.ID, caller,
-		func(pods.Pod, permissions.Set) (postgres.Change, error) { return postgres.Change{Wish: wish}, nil })
+		func(context.Context, pods.Pod, permissions.Set) (postgres.Change, error) {
+			return postgres.Change{Wish: wish}, nil
+		})
 	if err != nil {
 		t.Fatalf("want pod %s %s: %v", pod.ID, wish, err)
 	}

@@ -29,9 +29,10 @@ type Change struct {
 }
 
 // ChangePod shows change the pod as it is and stores what it returns, in one
-// transaction in which nobody else can change the pod. It is where requests
-// are authorized too: an error of change leaves everything as it was and is
-// returned as it is. Caller by must be of the tenant.
+// transaction in which nobody else can change the pod. Reads of change belong to
+// it when they use the context that change gets. It is where requests are
+// authorized too: an error of change leaves everything as it was and is returned
+// as it is. Caller by must be of the tenant.
 //
 // The wish OFF sends pod.stop_requested unless the pod is STOPPED; RESTART
 // sends it always, since the spawner moves a STOPPED pod on too. ON starts a
@@ -41,7 +42,7 @@ type Change struct {
 //
 // Errors: KindNotFound.
 func (s *Store) ChangePod(ctx context.Context, tenantID, podID string, by pods.Caller,
-	change func(pods.Pod, permissions.Set) (Change, error),
+	change func(context.Context, pods.Pod, permissions.Set) (Change, error),
 ) (pods.Pod, error) {
 	const lock = `
 		SELECT` + podColumns + `,` + permissionsColumn + `
@@ -56,7 +57,7 @@ func (s *Store) ChangePod(ctx context.Context, tenantID, podID string, by pods.C
 		if err != nil {
 			return err
 		}
-		wanted, err := change(pod, set)
+		wanted, err := change(t.within(ctx), pod, set)
 		if err != nil {
 			return err
 		}

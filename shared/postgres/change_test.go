@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"testing"
@@ -44,7 +45,7 @@ func TestChangePodSpec(t *testing.T) {
 	set := permissions.Set{{User: "zoe", Level: permissions.User}, {User: "alice", Level: permissions.Admin}, {User: "bob", Level: permissions.Read}}
 
 	changed, err := store.ChangePod(t.Context(), pod.TenantID, pod.ID, podstest.Caller(),
-		func(shown pods.Pod, _ permissions.Set) (postgres.Change, error) {
+		func(_ context.Context, shown pods.Pod, _ permissions.Set) (postgres.Change, error) {
 			wantSame(t, "the pod shown to change", shown, pod)
 			next := shown
 			next.Spec = shown.Clone()
@@ -93,7 +94,7 @@ func TestChangePodRefused(t *testing.T) {
 	refuse := errors.New("no")
 
 	_, err := store.ChangePod(t.Context(), pod.TenantID, pod.ID, podstest.Caller(),
-		func(pods.Pod, permissions.Set) (postgres.Change, error) {
+		func(context.Context, pods.Pod, permissions.Set) (postgres.Change, error) {
 			return postgres.Change{Wish: pods.DesiredOff, Actions: []string{"x"}}, refuse
 		})
 	if err != refuse { //nolint:errorlint // it is to come back as it is
@@ -189,14 +190,14 @@ func TestChangePodIsAlone(t *testing.T) {
 
 	store := podstest.Store(t)
 	pod := podstest.CreateIn(t, store, pods.StatusAvailable)
-	request := func(decide func(pods.Pod, permissions.Set) (postgres.Change, error)) error {
+	request := func(decide func(context.Context, pods.Pod, permissions.Set) (postgres.Change, error)) error {
 		_, err := store.ChangePod(t.Context(), pod.TenantID, pod.ID, podstest.Caller(), decide)
 		return err
 	}
 	seen, second := make(chan pods.Desired, 1), make(chan error, 1)
-	err := request(func(pods.Pod, permissions.Set) (postgres.Change, error) {
+	err := request(func(context.Context, pods.Pod, permissions.Set) (postgres.Change, error) {
 		go func() {
-			second <- request(func(shown pods.Pod, _ permissions.Set) (postgres.Change, error) {
+			second <- request(func(_ context.Context, shown pods.Pod, _ permissions.Set) (postgres.Change, error) {
 				seen <- shown.StatusRequested
 				return postgres.Change{}, nil
 			})

@@ -65,13 +65,15 @@ func TestMigrateAtOnce(t *testing.T) {
 	podstest.Create(t, store)
 }
 
-// TestEveryTableHasATenant keeps tables from being added without one.
+// TestEveryTableHasATenant keeps tables from being added without one. What hangs
+// on a template, which belongs to the site, has that of its template.
 func TestEveryTableHasATenant(t *testing.T) {
 	t.Parallel()
 
 	store := podstest.Store(t)
 	for _, table := range tables(t, store) {
-		if table == "goose_db_version" {
+		switch table {
+		case "goose_db_version", "template_permissions", "template_tags":
 			continue
 		}
 		var has bool

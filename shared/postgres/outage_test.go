@@ -29,7 +29,7 @@ func TestOutage(t *testing.T) {
 
 	// A change that is under way when the database goes.
 	_, err := store.ChangePod(ctx, pod.TenantID, pod.ID, podstest.Caller(),
-		func(pods.Pod, permissions.Set) (postgres.Change, error) {
+		func(context.Context, pods.Pod, permissions.Set) (postgres.Change, error) {
 			return postgres.Change{Wish: pods.DesiredOff}, running.StopPostgres(ctx)
 		})
 	wantUnavailable(t, "a change under way", err)

@@ -16,12 +16,18 @@ func (t *tx) setPermissions(tenantID, podID string, set permissions.Set) {
 		SELECT @tenant_id, @pod_id, entry.username, entry.level, entry.position
 		FROM unnest(@users::text[], @levels::smallint[]) WITH ORDINALITY AS entry (username, level, position)`
 
-	users, levels := make([]string, len(set)), make([]permissions.Level, len(set))
-	for i, entry := range set {
-		users[i], levels[i] = entry.User, entry.Level
-	}
+	users, levels := columns(set)
 	t.batch.Queue(remove, pgx.StrictNamedArgs{"tenant_id": tenantID, "pod_id": podID})
 	t.batch.Queue(insert, pgx.StrictNamedArgs{
 		"tenant_id": tenantID, "pod_id": podID, "users": users, "levels": levels,
 	})
+}
+
+// columns returns the keys and the levels of a set's entries.
+func columns(set permissions.Set) ([]string, []permissions.Level) {
+	keys, levels := make([]string, len(set)), make([]permissions.Level, len(set))
+	for i, entry := range set {
+		keys[i], levels[i] = entry.User, entry.Level
+	}
+	return keys, levels
 }

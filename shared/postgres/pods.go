@@ -91,6 +91,16 @@ func (s *Store) ListPods(ctx context.Context, tenantID, username string) ([]pods
 	return list(ctx, s.pool, query, pgx.StrictNamedArgs{"tenant_id": tenantID, "username": username})
 }
 
+// ListTenantPods returns all pods of a tenant, oldest first.
+func (s *Store) ListTenantPods(ctx context.Context, tenantID string) ([]pods.Pod, error) {
+	const query = `
+		SELECT` + podColumns + `
+		FROM pods AS p WHERE p.tenant_id = @tenant_id
+		ORDER BY p.creation_ts, p.pod_id`
+
+	return list(ctx, s.pool, query, pgx.StrictNamedArgs{"tenant_id": tenantID})
+}
+
 // DeletePod removes a pod with all that belongs to it, if authorize does not
 // object to the pod as it is, and leaves a tombstone and the event
 // pod.deleted. The id can be used again at once.

@@ -15,6 +15,20 @@ type queryer interface {
 	Exec(ctx context.Context, query string, args ...any) (pgconn.CommandTag, error)
 }
 
+type txKey struct{}
+
+// within returns a context in which reads of the store see what t has changed,
+// and take no connection of their own while t holds one.
+func (t *tx) within(ctx context.Context) context.Context { return context.WithValue(ctx, txKey{}, t) }
+
+// db returns the transaction that ctx is within, or the pool.
+func (s *Store) db(ctx context.Context) queryer {
+	if t, found := ctx.Value(txKey{}).(*tx); found {
+		return t
+	}
+	return s.pool
+}
+
 // one returns the pod of a query that gives one row of podColumns. The error
 // is pgx.ErrNoRows when it gives none.
 func one(ctx context.Context, db queryer, query string, args pgx.StrictNamedArgs) (pods.Pod, error) {

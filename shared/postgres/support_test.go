@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"context"
 	"strings"
 	"sync"
 	"testing"
@@ -97,6 +98,6 @@ func atOnce(calls ...func() error) []error {
 }
 
 // change is a change that does not look at the pod.
-func change(c postgres.Change) func(pods.Pod, permissions.Set) (postgres.Change, error) {
-	return func(pods.Pod, permissions.Set) (postgres.Change, error) { return c, nil }
+func change(c postgres.Change) func(context.Context, pods.Pod, permissions.Set) (postgres.Change, error) {
+	return func(context.Context, pods.Pod, permissions.Set) (postgres.Change, error) { return c, nil }
 }

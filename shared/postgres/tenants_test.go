@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"context"
 	"testing"
 
 	"github.com/pods-service/pods/shared/permissions"
@@ -21,7 +22,7 @@ func TestTenantsAreApart(t *testing.T) {
 	log.append(t, "private\n")
 	before := stateOf(t, store, pod.TenantID, pod.ID)
 
-	reached := func(pods.Pod, permissions.Set) (postgres.Change, error) {
+	reached := func(context.Context, pods.Pod, permissions.Set) (postgres.Change, error) {
 		t.Error("a stranger's change saw the pod")
 		return postgres.Change{Wish: pods.DesiredOff}, nil
 	}

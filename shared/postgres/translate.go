@@ -29,9 +29,12 @@ const (
 
 // conflicts says what a violated constraint means.
 var conflicts = map[string]string{
-	"pods_pkey":         "A pod of that name is already there.",
-	"pods_uid_key":      "A pod of that name is already there.",
-	"pods_k8s_name_key": "A pod of that name is already there.",
+	"pods_pkey":          "A pod of that name is already there.",
+	"pods_uid_key":       "A pod of that name is already there.",
+	"pods_k8s_name_key":  "A pod of that name is already there.",
+	"templates_pkey":     "A template of that id is already there.",
+	"template_tags_pkey": "A tag of that name was added in the same second.",
+	"images_pkey":        "The image is already there.",
 }
 
 // translate turns what the driver reports into the domain's errors. It alone

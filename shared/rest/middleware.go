@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -34,6 +35,24 @@ func WithRequestID(next http.Handler) http.Handler {
 		}
 		w.Header().Set(TrackingHeader, id)
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id)))
+	})
+}
+
+var slashes = regexp.MustCompile(`//+`)
+
+// CollapseSlashes serves "//a///b" as "/a/b".
+func CollapseSlashes(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		escaped := r.URL.EscapedPath()
+		collapsed := slashes.ReplaceAllLiteralString(escaped, "/")
+		if path, err := url.PathUnescape(collapsed); err == nil && collapsed != escaped {
+			u := *r.URL
+			u.Path, u.RawPath = path, collapsed
+			r2 := *r
+			r2.URL = &u
+			r = &r2
+		}
+		next.ServeHTTP(w, r)
 	})
 }
 
@@ -93,7 +112,7 @@ func CORS(origins []string, next http.Handler) http.Handler {
 			return
 		}
 		header.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, DELETE, OPTIONS")
-		header.Set("Access-Control-Allow-Headers", "Content-Type, X-Tapis-Token, X-Pods-Admin, "+TrackingHeader)
+		header.Set("Access-Control-Allow-Headers", "Content-Type, X-Tapis-Token, "+AdminHeader+", "+TrackingHeader)
 		header.Set("Access-Control-Max-Age", "600") // seconds
 		w.WriteHeader(http.StatusNoContent)
 	})

@@ -47,12 +47,14 @@ func invalidBody(message string) error {
 	return pods.InvalidFields([]pods.FieldError{{Location: []string{"body"}, Message: message}})
 }
 
-// QueryFlag reads a boolean query parameter that defaults to false.
+// QueryFlag reads a boolean query parameter, standard when it is not there.
 //
 // Errors: KindInvalid for any text but true and false.
-func (r *Request) QueryFlag(name string) (bool, error) {
+func (r *Request) QueryFlag(name string, standard bool) (bool, error) {
 	switch strings.ToLower(r.URL.Query().Get(name)) {
-	case "", "false", "0", "no":
+	case "":
+		return standard, nil
+	case "false", "0", "no":
 		return false, nil
 	case "true", "1", "yes":
 		return true, nil

@@ -1,10 +1,12 @@
 package rest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/pods-service/pods/shared/permissions"
@@ -17,18 +19,22 @@ type Result struct {
 	Message  string // empty means DefaultMessage
 	Metadata map[string]any
 	Value    any
-	// Unchanged says that there was nothing to do: an answer 200 whose
-	// envelope has the status "error", as clients of the API expect.
-	Unchanged bool
+	// HTTPStatus is that of the answer; zero means 200.
+	HTTPStatus int
+	// IsError gives the envelope the status "error" whatever the HTTP status is,
+	// as clients expect of an update that had nothing to do.
+	IsError bool
 }
 
 // Route is one row of the API's route table. Every route states who may use
-// it: Open to all, SiteAdmin, or a Level on the object that its path names; the
-// Level None means any caller with a token.
+// it: Open to all, SiteAdmin, AdminMode (a site admin who says so by the header
+// X-Pods-Admin), or a Level on the object that its path names; the Level None
+// means any caller with a token.
 type Route struct {
 	Pattern   string // as http.ServeMux takes it: "GET /pods/{pod_id}"
 	Open      bool
 	SiteAdmin bool
+	AdminMode bool
 	Level     permissions.Level
 	Handle    func(context.Context, *Request) (Result, error)
 }
@@ -56,24 +62,54 @@ type Config struct {
 // Router serves a table of routes below "/" and "/v3" alike.
 type Router struct {
 	config Config
-	mux    *http.ServeMux
+	// muxes holds the routes by their resource, empty for those whose second
+	// segment is a wildcard: "/pods/templates/{template_id}" and
+	// "/pods/{pod_id}/logs" could not stand in one mux, which does not know that
+	// no pod is called so.
+	muxes map[string]*http.ServeMux
 }
 
 // NewRouter returns a router of the given routes.
 func NewRouter(config Config, routes []Route) *Router {
-	r := &Router{config: config, mux: http.NewServeMux()}
+	r := &Router{config: config, muxes: map[string]*http.ServeMux{"": http.NewServeMux()}}
 	for _, route := range routes {
-		r.mux.Handle(route.Pattern, r.endpoint(route))
+		_, path, _ := strings.Cut(route.Pattern, " ")
+		resource := secondSegment(path)
+		if strings.HasPrefix(resource, "{") {
+			resource = ""
+		}
+		if r.muxes[resource] == nil {
+			r.muxes[resource] = http.NewServeMux()
+		}
+		r.muxes[resource].Handle(route.Pattern, r.endpoint(route))
 	}
 	return r
+}
+
+// secondSegment returns "b" of "/a/b/c".
+func secondSegment(path string) string {
+	segments := strings.SplitN(path, "/", 4)
+	if len(segments) < 3 {
+		return ""
+	}
+	return segments[2]
+}
+
+// mux returns the routes among which that for path is.
+func (r *Router) mux(path string) *http.ServeMux {
+	if mux, found := r.muxes[secondSegment(path)]; found {
+		return mux
+	}
+	return r.muxes[""]
 }
 
 // ServeHTTP implements http.Handler. A path or method that no route matches is
 // answered in the envelope too.
 func (r *Router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	handler, pattern := r.mux.Handler(req)
+	mux := r.mux(req.URL.Path)
+	handler, pattern := mux.Handler(req)
 	if pattern != "" {
-		r.mux.ServeHTTP(w, req) // not handler: the mux also sets path values
+		mux.ServeHTTP(w, req) // not handler: the mux also sets path values
 		return
 	}
 	// The mux answers in plain text; keep its verdict, not its words.
@@ -108,14 +144,14 @@ func (r *Router) endpoint(route Route) http.Handler {
 
 		request := &Request{Request: req.WithContext(ctx), Level: route.Level}
 		result, err := r.handle(ctx, w, route, request)
-		status := http.StatusOK
+		status := cmp.Or(result.HTTPStatus, http.StatusOK)
 		if err != nil {
 			err = deadline(ctx, err)
 			status = HTTPStatus(err)
 			WriteError(w, err, r.config.Version)
 		} else {
 			answer := Envelope{Message: result.Message, Metadata: result.Metadata, Result: result.Value, Status: StatusSuccess, Version: r.config.Version}
-			if result.Unchanged {
+			if result.IsError {
 				answer.Status = StatusError
 			}
 			err = answer.Write(w, status)
@@ -139,14 +175,38 @@ func (r *Router) handle(ctx context.Context, w http.ResponseWriter, route Route,
 		if req.Caller, err = r.config.Authenticator.Authenticate(ctx, req.Request); err != nil {
 			return Result{}, err
 		}
-	}
-	if route.SiteAdmin {
-		if err := r.config.Admins.Check(req.Caller); err != nil {
+		if err := r.admit(route, req); err != nil {
 			return Result{}, err
 		}
 	}
 	req.Body = http.MaxBytesReader(w, req.Body, maxBody)
 	return route.Handle(ctx, req)
+}
+
+// AdminHeader is sent with the value "true" by a site admin who wants to act as
+// one.
+const AdminHeader = "X-Pods-Admin"
+
+// admit notes what the caller is as a site admin and refuses those whom the
+// route is not for, as far as that can be told without its object.
+//
+// Errors: KindForbidden.
+func (r *Router) admit(route Route, req *Request) error {
+	refusal := r.config.Admins.Check(req.Caller)
+	req.Caller.SiteAdmin = refusal == nil
+	if strings.EqualFold(req.Header.Get(AdminHeader), "true") {
+		if !req.Caller.SiteAdmin {
+			return pods.Forbidden("Not authorized -- X-Pods-Admin header requires the PODS_ADMIN role.")
+		}
+		req.Caller.AdminMode = true
+	}
+	switch {
+	case route.SiteAdmin:
+		return refusal
+	case route.AdminMode && !req.Caller.AdminMode:
+		return pods.Forbidden("Not authorized -- this endpoint is for site admins, who send the header %s: true with it.", AdminHeader)
+	}
+	return nil
 }
 
 // deadline turns an error that comes of the request's own deadline into one

@@ -9,8 +9,8 @@ import (
 	"github.com/pods-service/pods/shared/pods"
 )
 
-// Catalog is a Source held in memory: the templates the service ships. It does
-// not change once made, so any number of callers may read it.
+// Catalog is a Source held in memory, such as the templates the service ships.
+// It does not change once made, so any number of callers may read it.
 type Catalog struct {
 	templates map[string]Template
 	tags      map[string][]Tag // by template id, newest first
@@ -40,14 +40,23 @@ func NewCatalog(tags []Tag) (*Catalog, error) {
 // Tag implements Source.
 func (c *Catalog) Tag(_ context.Context, reference Reference) (Tag, error) {
 	if _, found := c.templates[reference.TemplateID]; !found {
-		return Tag{}, pods.Invalid("Template not found: '%s'.", reference.TemplateID)
+		return Tag{}, Unknown(reference.TemplateID)
 	}
 	for _, tag := range c.tags[reference.TemplateID] {
 		if tag.Reference.Tag == reference.Tag && (reference.Timestamp == "" || tag.Reference.Timestamp == reference.Timestamp) {
 			return tag, nil
 		}
 	}
-	return Tag{}, pods.Invalid("Template tag not found: '%s'.", reference)
+	return Tag{}, UnknownTag(reference)
+}
+
+// Tags lists all tags, those of one template together, newest first.
+func (c *Catalog) Tags() []Tag {
+	var all []Tag
+	for _, template := range c.Templates() {
+		all = append(all, c.tags[template.ID]...)
+	}
+	return all
 }
 
 // Templates lists the templates by id.

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/pods-service/pods/shared/permissions"
 	"github.com/pods-service/pods/shared/pods"
 )
 
@@ -22,14 +23,16 @@ type Derived struct {
 
 // Deriver merges pods with their templates.
 type Deriver struct {
-	source  Source
+	newest  Source
+	pinned  Source
 	domains func(tenantID string) string
 }
 
-// NewDeriver returns a Deriver that reads tags from source; domains returns the
-// domain of a tenant's pods.
-func NewDeriver(source Source, domains func(tenantID string) string) *Deriver {
-	return &Deriver{source: source, domains: domains}
+// NewDeriver returns a Deriver that reads the tags of pods, whose references are
+// pinned, from pinned, which may remember them, and all else from newest;
+// domains returns the domain of a tenant's pods.
+func NewDeriver(newest, pinned Source, domains func(tenantID string) string) *Deriver {
+	return &Deriver{newest: newest, pinned: pinned, domains: domains}
 }
 
 // Derive returns pod with what its templates bring: fields that the user set
@@ -41,7 +44,7 @@ func (d *Deriver) Derive(ctx context.Context, pod pods.Pod) (Derived, error) {
 	if pod.Template == "" {
 		return Derived{Pod: pod, Profile: ProfileRestricted}, nil
 	}
-	chain, err := Resolve(ctx, d.source, pod.Template)
+	chain, err := Resolve(ctx, d.pinned, pod.Template)
 	if err != nil {
 		return Derived{}, err
 	}
@@ -51,13 +54,20 @@ func (d *Deriver) Derive(ctx context.Context, pod pods.Pod) (Derived, error) {
 	return Derived{Pod: pod, Profile: profile}, nil
 }
 
-// Pin returns reference with the tag and timestamp that it means now.
+// Pin returns reference with the tag and timestamp that it means now, and the
+// chain of its templates. The caller needs READ on every one.
 //
-// Errors: those of Resolve, for the whole chain below it.
-func (d *Deriver) Pin(ctx context.Context, reference string) (string, []Tag, error) {
-	chain, err := Resolve(ctx, d.source, reference)
+// Errors: those of Resolve, and Unknown for a template that the caller may not
+// see.
+func (d *Deriver) Pin(ctx context.Context, caller pods.Caller, reference string) (string, []Tag, error) {
+	chain, err := Resolve(ctx, d.newest, reference)
 	if err != nil {
 		return "", nil, err
+	}
+	for _, tag := range chain {
+		if permissions.Check(caller, tag.Template.Object(), permissions.Read) != nil {
+			return "", nil, Unknown(tag.Template.ID)
+		}
 	}
 	return chain[0].Reference.String(), chain, nil
 }

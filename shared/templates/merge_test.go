@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/pods-service/pods/shared/permissions"
 	"github.com/pods-service/pods/shared/pods"
 	"github.com/pods-service/pods/shared/templates"
 )
@@ -17,7 +18,10 @@ func tag(reference string, definition pods.Patch) templates.Tag {
 		panic(err)
 	}
 	return templates.Tag{
-		Template:  templates.Template{ID: parsed.TemplateID, Profile: templates.ProfileRoot},
+		Template: templates.Template{
+			ID: parsed.TemplateID, Profile: templates.ProfileRoot,
+			Permissions: permissions.Set{{User: permissions.KeyEverybody, Level: permissions.Read}},
+		},
 		Reference: parsed, Definition: definition,
 	}
 }
@@ -28,7 +32,7 @@ func deriver(t *testing.T, tags ...templates.Tag) *templates.Deriver {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return templates.NewDeriver(catalog, func(string) string { return "pods.localhost" })
+	return templates.NewDeriver(catalog, catalog, func(string) string { return "pods.localhost" })
 }
 
 // newPod returns a pod as a user would make it with patch.
@@ -210,7 +214,7 @@ func TestResolve(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
-			got, _, err := d.Pin(t.Context(), tc.reference)
+			got, _, err := d.Pin(t.Context(), pods.Caller{TenantID: "dev", Username: "bob"}, tc.reference)
 			if tc.problem == "" {
 				if err != nil || got != tc.want {
 					t.Errorf("Pin(%s) = %q, %v; want %q", tc.reference, got, err, tc.want)
@@ -221,6 +225,33 @@ func TestResolve(t *testing.T) {
 				t.Errorf("Pin(%s) = %v, want invalid with %q", tc.reference, err, tc.problem)
 			}
 		})
+	}
+}
+
+// TestPinNeedsRead has a template that everybody may use build on one that is
+// somebody's own.
+func TestPinNeedsRead(t *testing.T) {
+	t.Parallel()
+
+	own := tag("own:latest"+stamp, pods.Patch{Image: pods.Some("i")})
+	own.Template.TenantID = "dev"
+	own.Template.Permissions = permissions.Set{{User: "alice", Level: permissions.Admin}, {User: "bob", Level: permissions.Read}}
+	d := deriver(t, own, tag("open:latest"+stamp, pods.Patch{Template: pods.Some("own")}))
+	for caller, want := range map[pods.Caller]bool{
+		{TenantID: "dev", Username: "alice"}:                  true,
+		{TenantID: "dev", Username: "bob"}:                    true,
+		{TenantID: "dev", Username: "carol"}:                  false,
+		{TenantID: "dev2", Username: "alice"}:                 false,
+		{TenantID: "dev2", Username: "root", SiteAdmin: true}: false,
+		{TenantID: "dev2", Username: "root", AdminMode: true}: true,
+	} {
+		_, _, err := d.Pin(t.Context(), caller, "open")
+		if (err == nil) != want {
+			t.Errorf("%+v: Pin = %v, want allowed %v", caller, err, want)
+		}
+		if err != nil && err.Error() != templates.Unknown("own").Error() {
+			t.Errorf("%+v: Pin = %v, which tells whether the template is there", caller, err)
+		}
 	}
 }
 

@@ -30,6 +30,12 @@ var (
 	timestampPattern = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}-\d{2}:\d{2}:\d{2}$`)
 )
 
+// IsID reports whether a template may have the id.
+func IsID(id string) bool { return idPattern.MatchString(id) && id != "tags" }
+
+// IsTag reports whether a tag may be called so.
+func IsTag(tag string) bool { return tagPattern.MatchString(tag) }
+
 // Parse reads a reference as users write it.
 //
 // Errors: KindInvalid saying what is wrong with it.
@@ -60,3 +66,10 @@ func (r Reference) String() string {
 
 // Timestamp renders the time part of a tag made at created.
 func Timestamp(created time.Time) string { return created.UTC().Format(timestampLayout) }
+
+// TimestampOf returns the time that a tag's timestamp names.
+//
+// Errors: for a text that Timestamp would not render.
+func TimestampOf(text string) (time.Time, error) {
+	return time.ParseInLocation(timestampLayout, text, time.UTC)
+}

@@ -52,7 +52,7 @@ func healthSide(ctx context.Context, settings sideSettings, ready func(string, f
 	if err != nil {
 		return err
 	}
-	deriver := templates.NewDeriver(catalog, func(string) string { return fleetTenant.PodsDomain })
+	deriver := templates.NewDeriver(catalog, catalog, func(string) string { return fleetTenant.PodsDomain })
 
 	var ticks, changes, asked, wholeCPU atomic.Int64
 	sink, err := events.NewHTTPSink(events.HTTPSinkOptions{URL: settings.Sink})

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"maps"
 	"net"
@@ -26,6 +27,7 @@ const requestTimeout = 30 * time.Second
 // Choices are what an operator can choose about the API, from the environment.
 type Choices struct {
 	Images      []string `env:"PODS_IMAGES" help:"images users may name beside those of the templates, separated by commas"`
+	MainTenants []string `env:"PODS_MAIN_TENANTS" help:"tenants that an image with the tenant '*' is for, separated by commas; empty means all"`
 	CORSOrigins []string `env:"PODS_CORS_ORIGINS" envDefault:"*" help:"origins whose pages may call the API"`
 }
 
@@ -55,10 +57,16 @@ type Parts struct {
 }
 
 // Assemble returns the handler of the whole API.
-func Assemble(parts Parts) http.Handler {
+//
+// Errors: for a configured image that is none.
+func Assemble(parts Parts) (http.Handler, error) {
+	allowlist, err := images.NewAllowlist(parts.Store, parts.MainTenants, append(parts.Catalog.Images(), parts.Images...)...)
+	if err != nil {
+		return nil, fmt.Errorf("PODS_IMAGES: %w", err)
+	}
 	api := New(Config{
 		Store: parts.Store, Tail: parts.Tail, Deriver: parts.Deriver, Rules: parts.Rules, Now: time.Now, Logger: parts.Logger,
-		Allowlist: images.NewAllowlist(append(parts.Catalog.Images(), parts.Images...)...),
+		Allowlist: allowlist,
 		Tenant: func(id string) pods.Tenant {
 			tenant, _ := parts.Tenants.Tenant(id)
 			return tenant.Tenant
@@ -77,7 +85,7 @@ func Assemble(parts Parts) http.Handler {
 			extra[path] = parts.Issuer
 		}
 	}
-	return api.Handler(router, parts.CORSOrigins, extra)
+	return api.Handler(router, parts.CORSOrigins, extra), nil
 }
 
 // linkAt returns how a networking entry is reached at a gateway's port for TLS.

@@ -12,7 +12,6 @@ import (
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
-	"github.com/pods-service/pods/functions/api/server"
 	"github.com/pods-service/pods/shared/client"
 	"github.com/pods-service/pods/shared/events"
 	"github.com/pods-service/pods/shared/pods"
@@ -28,37 +27,6 @@ func (s *service) addDeadLetter(trigger string) events.DeadLetter {
 		s.t.Fatal(err)
 	}
 	return letter
-}
-
-// TestSiteAdminsOnly drives every route for site admins as everybody else.
-func TestSiteAdminsOnly(t *testing.T) {
-	t.Parallel()
-	s := newService(t)
-	id := s.addDeadLetter("spawner").Event.ID()
-	alice, foreign := s.as("alice").Token(), s.at(s.otherTenant(), "admin").Token()
-	tested := 0
-	for _, route := range server.New(server.Config{}).Routes() {
-		if !route.SiteAdmin {
-			continue
-		}
-		tested++
-		method, path, _ := strings.Cut(route.Pattern, " ")
-		path = strings.Replace(path, "{event_id}", id, 1) + "?trigger=spawner"
-		for who, tc := range map[string]struct {
-			token  string
-			status int
-		}{"nobody": {"", 401}, "alice": {alice, 403}, "an admin at another tenant's address": {foreign, 403}} {
-			if got := s.call(method, path, tc.token, ""); got.status != tc.status || string(got.envelope["result"]) != "null" {
-				t.Errorf("%s for %s = %d %s, want %d", route.Pattern, who, got.status, got.envelope["message"], tc.status)
-			}
-		}
-	}
-	if tested != 3 {
-		t.Errorf("%d routes for site admins, want 3", tested)
-	}
-	if letters, err := s.store.DeadLetters(t.Context(), 10); err != nil || len(letters) != 1 {
-		t.Errorf("%d dead letters are left (%v), want the one", len(letters), err)
-	}
 }
 
 func TestListDeadLetters(t *testing.T) {

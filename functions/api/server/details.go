@@ -77,12 +77,12 @@ func (s *Server) setPodPermission(ctx context.Context, req *rest.Request) (rest.
 		return rest.Result{}, err
 	}
 	user, levelName, reading := document.Permission(data)
-	level, checking := permissions.Parse(user, levelName)
+	level, checking := permissions.PodType.Parse(req.Caller, user, levelName)
 	if err := document.Both(reading, checking); err != nil {
 		return rest.Result{}, err
 	}
 	return s.changePermissions(ctx, req, "Pod permissions updated successfully.",
-		func(set permissions.Set) (permissions.Set, error) { return set.With(user, level) },
+		func(set permissions.Set) (permissions.Set, error) { return permissions.PodType.With(set, user, level) },
 		pods.ActionPermissionSet(req.Caller.Username, user, level.String()))
 }
 
@@ -93,7 +93,7 @@ func (s *Server) setPodPermission(ctx context.Context, req *rest.Request) (rest.
 func (s *Server) deletePodPermission(ctx context.Context, req *rest.Request) (rest.Result, error) {
 	user := req.PathValue("user")
 	return s.changePermissions(ctx, req, "Pod permission deleted successfully.",
-		func(set permissions.Set) (permissions.Set, error) { return set.Without(user) },
+		func(set permissions.Set) (permissions.Set, error) { return permissions.PodType.Without(set, user) },
 		pods.ActionPermissionDeleted(req.Caller.Username, user))
 }
 
@@ -102,7 +102,7 @@ func (s *Server) changePermissions(
 	edit func(permissions.Set) (permissions.Set, error), action string,
 ) (rest.Result, error) {
 	var edited permissions.Set
-	_, err := s.change(ctx, req, func(pod pods.Pod, set permissions.Set) (postgres.Change, error) {
+	_, err := s.change(ctx, req, func(_ context.Context, pod pods.Pod, set permissions.Set) (postgres.Change, error) {
 		var err error
 		edited, err = edit(set)
 		return postgres.Change{Pod: pod, Permissions: edited, Actions: []string{action}}, err

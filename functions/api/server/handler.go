@@ -14,5 +14,5 @@ func (s *Server) Handler(config rest.Config, origins []string, extra map[string]
 	for path, handler := range extra {
 		mux.Handle(path, handler)
 	}
-	return rest.WithRequestID(rest.CORS(origins, mux))
+	return rest.WithRequestID(rest.CORS(origins, rest.CollapseSlashes(mux)))
 }

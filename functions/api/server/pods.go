@@ -18,19 +18,6 @@ import (
 	"github.com/pods-service/pods/shared/templates"
 )
 
-// listPods serves GET /pods: the pods that the caller may read.
-func (s *Server) listPods(ctx context.Context, req *rest.Request) (rest.Result, error) {
-	list, err := s.Store.ListPods(ctx, req.Caller.TenantID, req.Caller.Username)
-	if err != nil {
-		return rest.Result{}, err
-	}
-	shown := make([]client.Pod, len(list))
-	for i, pod := range list {
-		shown[i] = client.FromPod(pod)
-	}
-	return rest.Result{Message: "Pods retrieved successfully.", Value: shown}, nil
-}
-
 // createPod serves POST /pods. It records the pod as requested and returns;
 // the spawner does the work when the event reaches it.
 //
@@ -46,7 +33,7 @@ func (s *Server) createPod(ctx context.Context, req *rest.Request) (rest.Result,
 	if err := document.Both(reading, checking); err != nil {
 		return rest.Result{}, err
 	}
-	chain, err := s.pin(ctx, &pod)
+	chain, err := s.pin(ctx, req.Caller, &pod)
 	if err != nil {
 		return rest.Result{}, err
 	}
@@ -65,13 +52,13 @@ func (s *Server) createPod(ctx context.Context, req *rest.Request) (rest.Result,
 	return rest.Result{Message: "Pod created successfully.", Metadata: metadata, Value: client.FromPod(created)}, nil
 }
 
-// pin fixes the template that pod names to the version it means now and
-// returns its chain.
-func (s *Server) pin(ctx context.Context, pod *pods.Pod) ([]templates.Tag, error) {
+// pin fixes the template that pod names to the version it means now, if caller
+// may use it, and returns its chain.
+func (s *Server) pin(ctx context.Context, caller pods.Caller, pod *pods.Pod) ([]templates.Tag, error) {
 	if pod.Template == "" {
 		return nil, nil
 	}
-	reference, chain, err := s.Deriver.Pin(ctx, pod.Template)
+	reference, chain, err := s.Deriver.Pin(ctx, caller, pod.Template)
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +80,7 @@ func (s *Server) derive(ctx context.Context, pod pods.Pod) (pods.Pod, error) {
 			return pods.Pod{}, pods.Invalid("volume_mounts '%s': %s is not available on this installation. Use pvc, a claim of the pod's own.", key, mount.Type)
 		}
 	}
-	return derived.Pod, s.Allowlist.Check(derived.Pod.Image)
+	return derived.Pod, s.Allowlist.Check(ctx, pod.TenantID, derived.Pod.Image)
 }
 
 func archiveMessages(chain []templates.Tag) []string {
@@ -117,19 +104,6 @@ func (s *Server) links(derived pods.Pod) map[string]any {
 	return map[string]any{"links": links}
 }
 
-// getPod serves GET /pods/{pod_id}.
-func (s *Server) getPod(ctx context.Context, req *rest.Request) (rest.Result, error) {
-	pod, _, err := s.load(ctx, req)
-	if err != nil {
-		return rest.Result{}, err
-	}
-	result := rest.Result{Message: "Pod retrieved successfully.", Value: client.FromPod(pod)}
-	if derived, err := s.Deriver.Derive(ctx, pod); err == nil { // a pod whose template is gone can still be read
-		result.Metadata = s.links(derived.Pod)
-	}
-	return result, nil
-}
-
 // errUnchanged ends an update that would change nothing.
 var errUnchanged = errors.New("no change")
 
@@ -143,15 +117,15 @@ func (s *Server) updatePod(ctx context.Context, req *rest.Request) (rest.Result,
 	}
 	patch, reading := document.Pod(data)
 	var current pods.Pod
-	updated, err := s.change(ctx, req, func(pod pods.Pod, _ permissions.Set) (postgres.Change, error) {
+	updated, err := s.change(ctx, req, func(ctx context.Context, pod pods.Pod, _ permissions.Set) (postgres.Change, error) {
 		current = pod
 		return s.update(ctx, req.Caller, pod, patch, reading)
 	})
 	if errors.Is(err, errUnchanged) {
 		return rest.Result{
-			Message:   "Incoming data made no changes to pod. Is incoming data equal to current data?",
-			Value:     client.FromPod(current),
-			Unchanged: true,
+			Message: "Incoming data made no changes to pod. Is incoming data equal to current data?",
+			Value:   client.FromPod(current),
+			IsError: true,
 		}, nil
 	}
 	if err != nil {
@@ -170,7 +144,7 @@ func (s *Server) update(ctx context.Context, caller pods.Caller, pod pods.Pod, p
 		return postgres.Change{}, err
 	}
 	if patch.Template.Set {
-		if _, err := s.pin(ctx, &updated); err != nil {
+		if _, err := s.pin(ctx, caller, &updated); err != nil {
 			return postgres.Change{}, err
 		}
 	}
@@ -224,17 +198,17 @@ func (s *Server) stopPod(ctx context.Context, req *rest.Request) (rest.Result, e
 // grab_latest_template_tag the template is fixed anew to the newest version of
 // its tag.
 func (s *Server) restartPod(ctx context.Context, req *rest.Request) (rest.Result, error) {
-	latest, err := req.QueryFlag("grab_latest_template_tag")
+	latest, err := req.QueryFlag("grab_latest_template_tag", false)
 	if err != nil {
 		return rest.Result{}, err
 	}
 	return s.wish(ctx, req, pods.DesiredRestart, pods.ActionRestarted, "Updated pod's status_requested to RESTART.",
-		func(pod *pods.Pod) error {
-			if !latest {
+		func(ctx context.Context, pod *pods.Pod) error {
+			if !latest || pod.Template == "" {
 				return nil
 			}
 			pod.Template, _, _ = strings.Cut(pod.Template, "@")
-			if _, err := s.pin(ctx, pod); err != nil {
+			if _, err := s.pin(ctx, req.Caller, pod); err != nil {
 				return err
 			}
 			_, err := s.derive(ctx, *pod)
@@ -245,14 +219,14 @@ func (s *Server) restartPod(ctx context.Context, req *rest.Request) (rest.Result
 // wish records what the caller wants of a pod after preparing it.
 func (s *Server) wish(
 	ctx context.Context, req *rest.Request, wish pods.Desired, action func(user string) string, message string,
-	prepare ...func(*pods.Pod) error,
+	prepare ...func(context.Context, *pods.Pod) error,
 ) (rest.Result, error) {
-	pod, err := s.change(ctx, req, func(pod pods.Pod, _ permissions.Set) (postgres.Change, error) {
+	pod, err := s.change(ctx, req, func(ctx context.Context, pod pods.Pod, _ permissions.Set) (postgres.Change, error) {
 		if wish == pods.DesiredOn && pod.Status != pods.StatusStopped {
 			return postgres.Change{}, pods.Invalid("Pod must be in 'STOPPED' status to run 'start_pod'. It is in '%s'.", pod.Status)
 		}
 		for _, step := range prepare {
-			if err := step(&pod); err != nil {
+			if err := step(ctx, &pod); err != nil {
 				return postgres.Change{}, err
 			}
 		}

@@ -6,6 +6,7 @@ package server
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/pods-service/pods/shared/events"
@@ -20,18 +21,48 @@ import (
 // Store is what the API needs of the database.
 type Store interface {
 	Ping(ctx context.Context) error
-	CreatePod(ctx context.Context, pod pods.Pod, credentials pods.Credentials, by string) (pods.Pod, error)
-	Pod(ctx context.Context, tenantID, podID string) (pods.Pod, permissions.Set, error)
-	ListPods(ctx context.Context, tenantID, username string) ([]pods.Pod, error)
-	ChangePod(ctx context.Context, tenantID, podID string, by pods.Caller, change func(pods.Pod, permissions.Set) (postgres.Change, error)) (pods.Pod, error)
-	DeletePod(ctx context.Context, tenantID, podID string, authorize func(pods.Pod, permissions.Set) error) error
-	Credentials(ctx context.Context, tenantID, podID string) (pods.Credentials, error)
-	ActionLogs(ctx context.Context, tenantID, podID string) ([]string, error)
-	Logs(ctx context.Context, tenantID, podID string) (string, pods.LogCursor, error)
+	PodStore
+	TemplateStore
+	ImageStore
 
 	DeadLetters(ctx context.Context, limit int) ([]events.DeadLetter, error)
 	ResendDeadLetter(ctx context.Context, eventID, trigger string) error
 	DeleteDeadLetter(ctx context.Context, eventID, trigger string) error
+}
+
+// PodStore holds the pods of all tenants.
+type PodStore interface {
+	CreatePod(ctx context.Context, pod pods.Pod, credentials pods.Credentials, by string) (pods.Pod, error)
+	Pod(ctx context.Context, tenantID, podID string) (pods.Pod, permissions.Set, error)
+	ListPods(ctx context.Context, tenantID, username string) ([]pods.Pod, error)
+	ListTenantPods(ctx context.Context, tenantID string) ([]pods.Pod, error)
+	ChangePod(ctx context.Context, tenantID, podID string, by pods.Caller, change func(context.Context, pods.Pod, permissions.Set) (postgres.Change, error)) (pods.Pod, error)
+	DeletePod(ctx context.Context, tenantID, podID string, authorize func(pods.Pod, permissions.Set) error) error
+	Credentials(ctx context.Context, tenantID, podID string) (pods.Credentials, error)
+	ActionLogs(ctx context.Context, tenantID, podID string) ([]string, error)
+	Logs(ctx context.Context, tenantID, podID string) (string, pods.LogCursor, error)
+}
+
+// TemplateStore holds the templates of the site.
+type TemplateStore interface {
+	Templates(ctx context.Context) ([]templates.Template, error)
+	Template(ctx context.Context, templateID string) (templates.Template, error)
+	AddTemplate(ctx context.Context, template templates.Template) (templates.Template, error)
+	ChangeTemplate(ctx context.Context, templateID string, change func(templates.Template) (templates.Template, error)) (templates.Template, error)
+	DeleteTemplate(ctx context.Context, templateID string, authorize func(templates.Template) error) error
+	Tags(ctx context.Context, templateIDs ...string) ([]templates.Tag, error)
+	AddTag(ctx context.Context, tag templates.Tag, authorize func(templates.Template) error) (templates.Tag, error)
+	DeleteTag(ctx context.Context, reference templates.Reference, isForced bool, authorize func(templates.Template) error) error
+	Dependents(ctx context.Context, references []templates.Reference) (map[string]postgres.Dependents, error)
+}
+
+// ImageStore holds the entries of the image allowlist.
+type ImageStore interface {
+	images.Source
+	Images(ctx context.Context) ([]images.Image, error)
+	AddImages(ctx context.Context, list []images.Image, skipDuplicates bool) ([]images.Image, error)
+	UpdateImage(ctx context.Context, image images.Image) (images.Image, error)
+	DeleteImage(ctx context.Context, key string) error
 }
 
 // Tail reads the output of a running pod that is newer than what is stored.
@@ -45,7 +76,7 @@ type Config struct {
 	Store     Store
 	Tail      Tail
 	Deriver   *templates.Deriver
-	Allowlist images.Allowlist
+	Allowlist *images.Allowlist
 	Rules     pods.Rules
 	Tenant    func(id string) pods.Tenant
 	Now       func() time.Time
@@ -66,13 +97,23 @@ func New(config Config) *Server { return &Server{config} }
 // Routes is the route table: every path of the API with what it asks of the
 // caller.
 func (s *Server) Routes() []rest.Route {
-	return []rest.Route{
+	return slices.Concat(s.podRoutes(), s.templateRoutes(), s.imageRoutes(), []rest.Route{
 		{Pattern: "GET /healthcheck", Open: true, Handle: s.healthcheck},
+		{Pattern: "GET /error-handler/{status}", Open: true, Handle: s.errorHandler},
+		{Pattern: "GET /pods/dead-letters", SiteAdmin: true, Handle: s.listDeadLetters},
+		{Pattern: "POST /pods/dead-letters/{event_id}/resend", SiteAdmin: true, Handle: s.resendDeadLetter},
+		{Pattern: "DELETE /pods/dead-letters/{event_id}", SiteAdmin: true, Handle: s.deleteDeadLetter},
+	})
+}
+
+func (s *Server) podRoutes() []rest.Route {
+	return []rest.Route{
 		{Pattern: "GET /pods", Level: permissions.None, Handle: s.listPods},
 		{Pattern: "POST /pods", Level: permissions.None, Handle: s.createPod},
 		{Pattern: "GET /pods/{pod_id}", Level: permissions.Read, Handle: s.getPod},
 		{Pattern: "PUT /pods/{pod_id}", Level: permissions.User, Handle: s.updatePod},
 		{Pattern: "DELETE /pods/{pod_id}", Level: permissions.Admin, Handle: s.deletePod},
+		{Pattern: "GET /pods/{pod_id}/derived", Level: permissions.Read, Handle: s.getDerivedPod},
 		{Pattern: "GET /pods/{pod_id}/start", Level: permissions.Admin, Handle: s.startPod},
 		{Pattern: "GET /pods/{pod_id}/stop", Level: permissions.Admin, Handle: s.stopPod},
 		{Pattern: "GET /pods/{pod_id}/restart", Level: permissions.Admin, Handle: s.restartPod},
@@ -81,10 +122,7 @@ func (s *Server) Routes() []rest.Route {
 		{Pattern: "GET /pods/{pod_id}/permissions", Level: permissions.User, Handle: s.getPodPermissions},
 		{Pattern: "POST /pods/{pod_id}/permissions", Level: permissions.Admin, Handle: s.setPodPermission},
 		{Pattern: "DELETE /pods/{pod_id}/permissions/{user}", Level: permissions.Admin, Handle: s.deletePodPermission},
-		// No pod can be called so: their ids hold no hyphen.
-		{Pattern: "GET /pods/dead-letters", SiteAdmin: true, Handle: s.listDeadLetters},
-		{Pattern: "POST /pods/dead-letters/{event_id}/resend", SiteAdmin: true, Handle: s.resendDeadLetter},
-		{Pattern: "DELETE /pods/dead-letters/{event_id}", SiteAdmin: true, Handle: s.deleteDeadLetter},
+		{Pattern: "POST /pods/{pod_id}/save_pod_as_template_tag", Level: permissions.Admin, Handle: s.savePodAsTemplateTag},
 	}
 }
 
@@ -108,8 +146,14 @@ func (s *Server) healthcheck(ctx context.Context, _ *rest.Request) (rest.Result,
 
 // check decides access to a pod by the level that the route asks for.
 func check(req *rest.Request, pod pods.Pod, set permissions.Set) error {
-	object := permissions.Object{TenantID: pod.TenantID, Set: set, Missing: pods.PodNotFound(pod.ID)}
-	return permissions.Check(req.Caller, object, req.Level)
+	return permissions.Check(req.Caller, podObject(pod, set), req.Level)
+}
+
+// podObject is what access to a pod is decided by.
+func podObject(pod pods.Pod, set permissions.Set) permissions.Object {
+	return permissions.Object{
+		Type: permissions.PodType, TenantID: pod.TenantID, SiteID: pod.SiteID, Set: set, Missing: pods.PodNotFound(pod.ID),
+	}
 }
 
 // load returns the pod that the path names, if the caller may act on it as the
@@ -126,13 +170,20 @@ func (s *Server) load(ctx context.Context, req *rest.Request) (pods.Pod, permiss
 }
 
 // change runs fn on the pod that the path names, in one transaction, if the
-// caller may act on it as the route does.
-func (s *Server) change(ctx context.Context, req *rest.Request, fn func(pods.Pod, permissions.Set) (postgres.Change, error)) (pods.Pod, error) {
-	guarded := func(pod pods.Pod, set permissions.Set) (postgres.Change, error) {
+// caller may act on it as the route does. What fn reads belongs to it if it uses
+// the context it gets.
+func (s *Server) change(
+	ctx context.Context, req *rest.Request, fn func(context.Context, pods.Pod, permissions.Set) (postgres.Change, error),
+) (pods.Pod, error) {
+	guarded := func(ctx context.Context, pod pods.Pod, set permissions.Set) (postgres.Change, error) {
 		if err := check(req, pod, set); err != nil {
 			return postgres.Change{}, err
 		}
-		return fn(pod, set)
+		change, err := fn(ctx, pod, set)
+		for i, text := range change.Actions {
+			change.Actions[i] = req.Caller.Action(text)
+		}
+		return change, err
 	}
 	return s.Store.ChangePod(ctx, req.Caller.TenantID, req.PathValue("pod_id"), req.Caller, guarded)
 }

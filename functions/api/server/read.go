@@ -1,0 +1,133 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"maps"
+
+	"github.com/pods-service/pods/shared/client"
+	"github.com/pods-service/pods/shared/permissions"
+	"github.com/pods-service/pods/shared/pods"
+	"github.com/pods-service/pods/shared/rest"
+)
+
+// listPods serves GET /pods: the pods that the caller may read, as they were
+// written or, with derived or derived_lite, merged with their templates.
+func (s *Server) listPods(ctx context.Context, req *rest.Request) (rest.Result, error) {
+	isDerived, err := wantsDerived(req)
+	if err != nil {
+		return rest.Result{}, err
+	}
+	list, metadata, err := s.visiblePods(ctx, req.Caller)
+	if err != nil {
+		return rest.Result{}, err
+	}
+	var warnings []string
+	shown := make([]client.Pod, len(list))
+	for i, pod := range list {
+		if isDerived {
+			derived, err := s.Deriver.Derive(ctx, pod)
+			if err == nil {
+				pod = derived.Pod
+			} else {
+				warnings = append(warnings, fmt.Sprintf("Pod %s is shown without its template, which cannot be read; GET /pods/%s/derived says why.", pod.ID, pod.ID))
+			}
+		}
+		shown[i] = client.FromPod(pod)
+	}
+	if len(warnings) > 0 {
+		metadata["warnings"] = warnings
+	}
+	return rest.Result{Message: "Pods retrieved successfully.", Metadata: metadata, Value: shown}, nil
+}
+
+// wantsDerived reports whether the query asks for merged pods.
+func wantsDerived(req *rest.Request) (bool, error) {
+	full, err := req.QueryFlag("derived", false)
+	if err != nil {
+		return false, err
+	}
+	lite, err := req.QueryFlag("derived_lite", false)
+	return full || lite, err
+}
+
+// visiblePods returns the pods that caller may read, and metadata that tells a
+// site admin in admin mode which of them are not shown to all others.
+func (s *Server) visiblePods(ctx context.Context, caller pods.Caller) ([]pods.Pod, map[string]any, error) {
+	own, err := s.Store.ListPods(ctx, caller.TenantID, caller.Username)
+	if err != nil || !caller.AdminMode {
+		return own, map[string]any{}, err
+	}
+	ids := make([]string, len(own))
+	for i, pod := range own {
+		ids[i] = pod.ID
+	}
+	all, err := s.Store.ListTenantPods(ctx, caller.TenantID)
+	return all, adminContext("user_accessible_ids", ids), err
+}
+
+// adminContext is metadata for a list that shows everything: which entries the
+// caller would see without admin mode.
+func adminContext(key string, accessible []string) map[string]any {
+	return map[string]any{"admin_context": map[string]any{
+		"admin_mode": true, key: accessible,
+		"msg": "Admin mode: everything is shown, also what is not accessible to you as a user.",
+	}}
+}
+
+// getPod serves GET /pods/{pod_id}, as it was written or, with derived or
+// derived_lite, merged with its templates.
+//
+// Errors: as for getDerivedPod when it is to be merged.
+func (s *Server) getPod(ctx context.Context, req *rest.Request) (rest.Result, error) {
+	isDerived, err := wantsDerived(req)
+	if err != nil {
+		return rest.Result{}, err
+	}
+	pod, _, err := s.load(ctx, req)
+	if err != nil {
+		return rest.Result{}, err
+	}
+	result := rest.Result{Message: "Pod retrieved successfully.", Value: client.FromPod(pod)}
+	derived, err := s.Deriver.Derive(ctx, pod)
+	switch {
+	case err == nil:
+		result.Metadata = s.links(derived.Pod)
+	case isDerived:
+		return rest.Result{}, err
+	}
+	if isDerived {
+		result.Value = client.FromPod(derived.Pod)
+	}
+	return result, nil // a pod whose template is gone can still be read
+}
+
+// getDerivedPod serves GET /pods/{pod_id}/derived: the pod merged with its
+// templates. Those who may see its credentials see them in the environment too,
+// in the place of their placeholders.
+//
+// Errors: KindInvalid when a template is gone.
+func (s *Server) getDerivedPod(ctx context.Context, req *rest.Request) (rest.Result, error) {
+	pod, set, err := s.load(ctx, req)
+	if err != nil {
+		return rest.Result{}, err
+	}
+	derived, err := s.Deriver.Derive(ctx, pod)
+	if err != nil {
+		return rest.Result{}, err
+	}
+	merged := derived.Pod
+	if permissions.Check(req.Caller, podObject(pod, set), permissions.User) == nil {
+		credentials, err := s.Store.Credentials(ctx, pod.TenantID, pod.ID)
+		if err != nil {
+			return rest.Result{}, err
+		}
+		merged.EnvironmentVariables = maps.Clone(merged.EnvironmentVariables)
+		for name, value := range merged.EnvironmentVariables {
+			merged.EnvironmentVariables[name] = credentials.Expand(value)
+		}
+	}
+	return rest.Result{
+		Message: "Final derived pod retrieved successfully.", Metadata: s.links(derived.Pod), Value: client.FromPod(merged),
+	}, nil
+}
