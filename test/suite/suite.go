@@ -30,6 +30,7 @@ const Patience = 2 * time.Minute
 // Service is a running service, whatever runs it.
 type Service interface {
 	At() service.Addresses
+	API() *http.Client
 	As(ctx context.Context, user string) (*client.Client, error)
 	Dial(ctx context.Context, network, address string) (net.Conn, error)
 	Web(ctx context.Context) (*http.Client, error)
