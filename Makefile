@@ -46,8 +46,13 @@ bin/knative: bin/cluster
 bin/hello:
 	@cd images/hello && $(BUILD) -ldflags '$(LDFLAGS)' -o ../../bin/hello .
 
-bin/hello.tar: bin/cluster bin/hello
-	@bin/cluster image dev.local/hello:1 $@ --entrypoint /hello --user 65532 --port 5000 bin/hello=/hello
+# hello has a shell, for those who look around in its container.
+bin/busybox:
+	@scripts/busybox.sh $@
+
+bin/hello.tar: bin/cluster bin/hello bin/busybox
+	@bin/cluster image dev.local/hello:1 $@ --entrypoint /hello --user 65532 --port 5000 --writable /tmp \
+		bin/hello=/hello bin/busybox=/bin/sh
 
 test: build ## run every test, with the race detector
 	@scripts/test.sh

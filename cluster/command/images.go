@@ -64,6 +64,7 @@ pod imagePullPolicy IfNotPresent: nothing then tries to pull it.`,
 	flags.StringVar(&spec.User, "user", "65532", "numeric user, or user:group")
 	flags.StringArrayVar(&spec.Env, "env", nil, "environment variable KEY=value; may be repeated")
 	flags.StringArrayVar(&spec.Ports, "port", nil, "port it listens on, such as 8080 or 53/udp; may be repeated")
+	flags.StringArrayVar(&spec.Writable, "writable", nil, "folder that everyone may write to, such as /tmp; may be repeated")
 	flags.StringToStringVar(&spec.Labels, "label", nil, "label KEY=value; may be repeated")
 	return command
 }

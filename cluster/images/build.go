@@ -29,6 +29,7 @@ type Spec struct {
 	Ports      []string // 8080, 8080/tcp or 53/udp; documentation only
 	Labels     map[string]string
 	Files      []File
+	Writable   []string // folders that everyone may write to, as /tmp
 }
 
 // File is a file of this machine and its place in the image. It may be run and
@@ -77,7 +78,7 @@ func build(spec Spec) (v1.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	entries, err := readEntries(spec.Files)
+	entries, err := readEntries(spec.Files, spec.Writable)
 	if err != nil {
 		return nil, err
 	}

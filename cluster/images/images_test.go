@@ -32,6 +32,7 @@ func spec(t *testing.T) images.Spec {
 		Name: "dev.local/hello:1", Entrypoint: []string{"/bin/hello", "--page"}, User: "65532",
 		Env: []string{"GREETING=hi there"}, Ports: []string{"5000", "53/udp"}, Labels: map[string]string{"a": "b", "c": "d"},
 		Files: []images.File{{Source: program, Destination: "/bin/hello"}, {Source: page, Destination: "/srv/www/page"}},
+		Writable: []string{"/tmp"},
 	}
 }
 
@@ -80,7 +81,7 @@ func TestWrite(t *testing.T) {
 	if diff := cmp.Diff(want, file.Config); diff != "" {
 		t.Errorf("configuration (-want +got):\n%s", diff)
 	}
-	wantContent := map[string]string{"bin/": "", "bin/hello": "\x7fELF", "srv/": "", "srv/www/": "", "srv/www/page": "<html>"}
+	wantContent := map[string]string{"bin/": "", "bin/hello": "\x7fELF", "srv/": "", "srv/www/": "", "srv/www/page": "<html>", "tmp/": ""}
 	if diff := cmp.Diff(wantContent, content(t, image)); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
@@ -209,8 +210,12 @@ func content(t *testing.T, image v1.Image) map[string]string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if header.Mode != 0o755 {
-			t.Errorf("%s has mode %o, want 755", header.Name, header.Mode)
+		want := int64(0o755)
+		if header.Name == "tmp/" {
+			want = 0o1777
+		}
+		if header.Mode != want {
+			t.Errorf("%s has mode %o, want %o", header.Name, header.Mode, want)
 		}
 		data, err := io.ReadAll(archive)
 		if err != nil {

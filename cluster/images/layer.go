@@ -19,7 +19,7 @@ type entry struct {
 }
 
 // readEntries returns the folders and files of the layer in a fixed order.
-func readEntries(files []File) ([]entry, error) {
+func readEntries(files []File, writable []string) ([]entry, error) {
 	if len(files) == 0 {
 		return nil, errors.New("an image needs at least one file")
 	}
@@ -43,6 +43,15 @@ func readEntries(files []File) ([]entry, error) {
 		for folder := path.Dir(name); folder != "."; folder = path.Dir(folder) {
 			byName[folder+"/"] = entry{header: header(tar.TypeDir, folder+"/", 0)}
 		}
+	}
+	for _, folder := range writable {
+		name := strings.Trim(path.Clean(folder), "/") + "/"
+		if !path.IsAbs(folder) || name == "/" {
+			return nil, fmt.Errorf("folder %q must be an absolute path below the root", folder)
+		}
+		entry := entry{header: header(tar.TypeDir, name, 0)}
+		entry.header.Mode = 0o1777
+		byName[name] = entry
 	}
 	var entries []entry
 	for _, entry := range byName {

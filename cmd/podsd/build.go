@@ -219,7 +219,7 @@ func caDir(state string) string { return filepath.Join(state, "ca") }
 func (s *service) finishAPI(context.Context) error {
 	_, port, _ := net.SplitHostPort(s.addresses.GatewayHTTPS)
 	handler, err := server.Assemble(server.Parts{
-		Choices: s.settings.Choices, Store: s.store, Tail: s.logs, SiteID: s.siteID, Admins: s.admins,
+		Choices: s.settings.Choices, Store: s.store, Tail: s.logs, Runner: s.cluster, SiteID: s.siteID, Admins: s.admins,
 		Tenants: s.domain.Tenants, Rules: s.domain.Rules, Catalog: s.domain.Catalog, Deriver: s.deriver,
 		GatewayPort: port, Issuer: s.issuer,
 		Checks: map[string]func(context.Context) error{

@@ -70,7 +70,7 @@ func build(ctx context.Context, f *function.Function, set settings) (http.Handle
 		extra["GET /ca.pem"] = server.CertificateFile(filepath.Join(set.CADir, "ca.pem"))
 	}
 	handler, err := server.Assemble(server.Parts{
-		Choices: set.Choices, Store: state.Store, Tail: logs.NewReader(cluster), SiteID: set.SiteID, Admins: admins,
+		Choices: set.Choices, Store: state.Store, Tail: logs.NewReader(cluster), Runner: cluster, SiteID: set.SiteID, Admins: admins,
 		Tenants: domain.Tenants, Rules: domain.Rules, Catalog: domain.Catalog, Deriver: domain.Deriver(state.Store),
 		GatewayPort: set.GatewayPort, Issuer: tokens, Extra: extra,
 		Checks: map[string]func(context.Context) error{

@@ -50,9 +50,10 @@ func load(path string) (*rest.Config, error) {
 type Client struct {
 	api       kubernetes.Interface
 	namespace string
+	config    *rest.Config // nil for one that runs no commands
 }
 
-// New returns a client for namespace that calls api.
+// New returns a client for namespace that calls api. It runs no commands.
 func New(api kubernetes.Interface, namespace string) *Client {
 	return &Client{api: api, namespace: namespace}
 }
@@ -64,7 +65,9 @@ func Connect(config *rest.Config, namespace string) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to cluster: %w", err)
 	}
-	return New(api, namespace), nil
+	client := New(api, namespace)
+	client.config = config
+	return client, nil
 }
 
 // Open returns a client for namespace on the cluster of the kubeconfig file at

@@ -2,6 +2,8 @@ package pods
 
 import (
 	"fmt"
+	"path"
+	"strings"
 	"time"
 )
 
@@ -46,4 +48,32 @@ func ActionPermissionDeleted(user, other string) string {
 // ActionStatus is logged when a part of the service moves a pod to a status.
 func ActionStatus(by Actor, status Status) string {
 	return fmt.Sprintf("%s set status to %s", by, status)
+}
+
+// Ran is how one command in a pod's container has ended.
+type Ran struct {
+	Program string
+	Result  string // "ok", "exit 1", "timeout"
+	Took    time.Duration
+}
+
+// ActionExec is logged when user runs commands in a pod. It tells the programs,
+// never their arguments, which may hold secrets.
+func ActionExec(user string, ran []Ran, total int, took time.Duration) string {
+	const longest = 24 // characters of a program's name
+	parts := make([]string, len(ran))
+	succeeded := 0
+	for i, command := range ran {
+		name := []rune(path.Base(command.Program))
+		if command.Result == "ok" {
+			succeeded++
+		}
+		parts[i] = fmt.Sprintf("%s(%s, %.1fs)", string(name[:min(len(name), longest)]), command.Result, command.Took.Seconds())
+	}
+	return fmt.Sprintf("'%s' exec %d/%d ok  [%s]  %.1fs total", user, succeeded, total, strings.Join(parts, ", "), took.Seconds())
+}
+
+// ActionUploaded is logged when user writes a file into a pod.
+func ActionUploaded(user, destination string, size int64) string {
+	return fmt.Sprintf("'%s' uploaded %d bytes to %s", user, size, destination)
 }

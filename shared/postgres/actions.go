@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -36,4 +37,22 @@ func (s *Store) ActionLogs(ctx context.Context, tenantID, podID string) ([]strin
 		return nil, pods.PodNotFound(podID)
 	}
 	return lines, nil
+}
+
+// AddAction adds a line to a pod's action log, and changes nothing else.
+//
+// Errors: KindNotFound.
+func (s *Store) AddAction(ctx context.Context, tenantID, podID, text string) error {
+	const lock = `
+		SELECT` + podColumns + `
+		FROM pods AS p WHERE p.tenant_id = @tenant_id AND p.pod_id = @pod_id FOR NO KEY UPDATE OF p`
+
+	return s.inTx(ctx, func(t *tx) error {
+		_, err := one(ctx, t, lock, pgx.StrictNamedArgs{"tenant_id": tenantID, "pod_id": podID})
+		if errors.Is(err, pgx.ErrNoRows) {
+			return pods.PodNotFound(podID)
+		}
+		t.log(tenantID, podID, storable(text))
+		return err
+	})
 }

@@ -36,7 +36,11 @@ type Route struct {
 	SiteAdmin bool
 	AdminMode bool
 	Level     permissions.Level
-	Handle    func(context.Context, *Request) (Result, error)
+	// Timeout bounds the work on one request; zero means that of the Config.
+	Timeout time.Duration
+	// MaxBody bounds the body, in bytes; zero means 1 MiB.
+	MaxBody int64
+	Handle  func(context.Context, *Request) (Result, error)
 }
 
 // Authenticator finds out who sends a request.
@@ -139,7 +143,7 @@ func (r *Router) endpoint(route Route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		start := time.Now()
 		ctx, end := telemetry.Request(req, route.Pattern)
-		ctx, cancel := context.WithTimeout(ctx, r.config.Timeout)
+		ctx, cancel := context.WithTimeout(ctx, cmp.Or(route.Timeout, r.config.Timeout))
 		defer cancel()
 
 		request := &Request{Request: req.WithContext(ctx), Level: route.Level}
@@ -179,7 +183,7 @@ func (r *Router) handle(ctx context.Context, w http.ResponseWriter, route Route,
 			return Result{}, err
 		}
 	}
-	req.Body = http.MaxBytesReader(w, req.Body, maxBody)
+	req.Body = http.MaxBytesReader(w, req.Body, cmp.Or(route.MaxBody, maxBody))
 	return route.Handle(ctx, req)
 }
 

@@ -111,6 +111,15 @@ var whileRunning = []call{
 	{"update_pod", "alice", "PUT /v3/pods/$pod", `{"resources":{"cpu_request":4000}}`, 400, "resources.cpu_x found cpu_request"},
 	{"save_pod_as_template_tag", "alice", "POST /v3/pods/$pod/save_pod_as_template_tag", `{"template_id":"$tpl","commit_message":"saved","tag":"saved"}`, 200, "Template tag added successfully."},
 	{"save_pod_as_template_tag", "alice", "POST /v3/pods/$pod-default/save_pod_as_template_tag", `{"template_id":"$tplx","commit_message":"saved"}`, 404, "Template with identifier template_id"},
+	{"exec_pod_commands", "alice", "POST /v3/pods/$pod/exec", `{"commands":["sh","-c","true"]}`, 200, "All Commands Successful"},
+	{"exec_pod_commands", "alice", "POST /v3/pods/$pod/exec", `{"commands":[["sh","-c","exit 1"],["sh"]]}`, 200, "0 of 2 commands successful - Execution stopped due to command failure on latest command."},
+	{"exec_pod_commands", "alice", "POST /v3/pods/$pod/exec", `{"commands":[["sh","-c","sleep 9"],["sh"]],"total_timeout":1}`, 200, "Execution stopped due to total timeout."},
+	{"exec_pod_commands", "alice", "POST /v3/pods/$pod/exec", `{"commands":[]}`, 400, "commands cannot be empty"},
+	{"exec_pod_commands", "bob", "POST /v3/pods/$pod/exec", `{"commands":["sh"]}`, 404, notFound},
+	{"upload_to_pod", "alice", "POST /v3/pods/$pod/upload_to_pod", form("", "file"), 400, "Destination path is required"},
+	{"upload_to_pod", "alice", "POST /v3/pods/$pod/upload_to_pod", form("/tmp", "file"), 400, "Failed to upload file to pod"},
+	{"upload_to_pod", "alice", "POST /v3/pods/$pod/upload_to_pod", form("/tmp/data", "file"), 200, "File uploaded to pod successfully."},
+	{"upload_to_jupyter", "alice", "POST /v3/pods/jupyter/$pod/upload", form("x", "file"), 400, "'dest_path' too many"},
 	{"start_pod", "alice", "GET /v3/pods/$pod/start", "", 400, "Pod must be in 'STOPPED' status to run 'start_pod'"},
 	{"restart_pod", "alice", "GET /v3/pods/$pod/restart?grab_latest_template_tag=true", "", 200, "Updated pod's status_requested to RESTART."},
 	{"stop_pod", "alice", "GET /v3/pods/$pod/stop", "", 200, "Updated pod's status_requested to OFF."},
@@ -118,6 +127,8 @@ var whileRunning = []call{
 
 // afterStop are calls about a pod that is STOPPED, and the end of everything.
 var afterStop = []call{
+	{"exec_pod_commands", "alice", "POST /v3/pods/$pod/exec", `{"commands":["sh"]}`, 400, "Can't find suitable running pod"},
+	{"upload_to_pod", "alice", "POST /v3/pods/$pod/upload_to_pod", form("/tmp/data", "file"), 400, "Can't find suitable running pod"},
 	{"start_pod", "alice", "GET /v3/pods/$pod/start", "", 200, "Updated pod's status_requested to ON and requested pod."},
 	{"delete_pod", "bob", "DELETE /v3/pods/$pod", "", 404, notFound},
 	{"delete_pod", "alice", "DELETE /v3/pods/$pod", "", 200, "Pod successfully deleted."},
@@ -129,6 +140,17 @@ var afterStop = []call{
 	{"list_dead_letters", "root", "GET /v3/pods/dead-letters", "", 200, "Dead letters retrieved successfully."},
 	{"resend_dead_letter", "root", "POST /v3/pods/dead-letters/none/resend?trigger=spawner", "", 404, notFound},
 	{"delete_dead_letter", "root", "DELETE /v3/pods/dead-letters/none", "", 400, "trigger is required"},
+}
+
+// boundary parts the forms of this test.
+const boundary = "contract"
+
+// form returns a form with a file and its destination.
+func form(destination, content string) string {
+	part := func(name, value string) string {
+		return "--" + boundary + "\r\nContent-Disposition: form-data; name=\"" + name + "\"\r\n\r\n" + value + "\r\n"
+	}
+	return part("dest_path", destination) + part("file", content) + "--" + boundary + "--\r\n"
 }
 
 // TestContract goes through the operations of the API, their successes and what
@@ -177,6 +199,9 @@ func (c *contract) run(t *testing.T, calls []call) {
 		}
 		if call.as == "root" {
 			headers["X-Pods-Admin"] = "true"
+		}
+		if strings.HasPrefix(call.body, "--"+boundary) {
+			headers["Content-Type"] = "multipart/form-data; boundary=" + boundary
 		}
 		method, path, _ := strings.Cut(c.ids.Replace(call.request), " ")
 		got := shared.Call(t, method, path, c.ids.Replace(call.body), headers)

@@ -18,7 +18,7 @@ import (
 // rights is all that each account may do, in the namespace of the users' pods:
 // verbs by resource. In the namespace of the functions none may do anything.
 var rights = map[string]map[string]string{
-	"api":             {"pods": "get", "pods/log": "get", "pods/exec": "create"},
+	"api":             {"pods": "get", "pods/log": "get", "pods/exec": "get create"},
 	"spawner":         {"pods": "get watch create delete", "services": "get create delete", "persistentvolumeclaims": "get list create delete"},
 	"health":          {"pods": "get list watch"},
 	"logs":            {"pods": "get", "pods/log": "get"},

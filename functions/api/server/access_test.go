@@ -45,6 +45,10 @@ var documented = map[string]access{
 	"POST /pods/{pod_id}/permissions":                         {least: "ADMIN", body: `{"user":"dave","level":"READ"}`},
 	"DELETE /pods/{pod_id}/permissions/{user}":                {least: "ADMIN"},
 	"POST /pods/{pod_id}/save_pod_as_template_tag":            {least: "ADMIN", body: `{"template_id":"target","commit_message":"x","tag":"t%d"}`},
+	"POST /pods/{pod_id}/exec":                                {least: "ADMIN", body: `{"commands":["ls"]}`, status: 400}, // it does not run
+	"POST /pods/{pod_id}/upload_to_pod":                       {least: "ADMIN", status: 400},
+	"GET /pods/jupyter/ensure":                                {least: "token"},
+	"POST /pods/jupyter/{pod_id}/upload":                      {least: "USER", status: 400},
 	"GET /pods/templates":                                     {least: "token"},
 	"POST /pods/templates":                                    {least: "token", body: `{"template_id":"new%d"}`},
 	"GET /pods/templates/tags":                                {least: "token"},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/pods-service/pods/functions/api/issuer"
 	"github.com/pods-service/pods/shared/auth"
+	"github.com/pods-service/pods/shared/commands"
 	"github.com/pods-service/pods/shared/images"
 	"github.com/pods-service/pods/shared/permissions"
 	"github.com/pods-service/pods/shared/pods"
@@ -37,6 +38,7 @@ type Parts struct {
 	Choices
 	Store   Store
 	Tail    Tail
+	Runner  commands.Runner
 	Tenants *auth.Registry
 	SiteID  string
 	Rules   pods.Rules
@@ -65,7 +67,7 @@ func Assemble(parts Parts) (http.Handler, error) {
 		return nil, fmt.Errorf("PODS_IMAGES: %w", err)
 	}
 	api := New(Config{
-		Store: parts.Store, Tail: parts.Tail, Deriver: parts.Deriver, Rules: parts.Rules, Now: time.Now, Logger: parts.Logger,
+		Store: parts.Store, Tail: parts.Tail, Runner: parts.Runner, Deriver: parts.Deriver, Rules: parts.Rules, Now: time.Now, Logger: parts.Logger,
 		Allowlist: allowlist,
 		Tenant: func(id string) pods.Tenant {
 			tenant, _ := parts.Tenants.Tenant(id)

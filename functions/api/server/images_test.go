@@ -59,8 +59,8 @@ func TestImagesThroughTheAPI(t *testing.T) {
 		c    *client.Client
 		want []string
 	}{
-		"alice":         {alice, []string{"a/b", "everywhere", "nginx", "postgres", "registry.example.org:5000/team/app"}},
-		"alice of dev2": {foreign, []string{"everywhere", "nginx", "notdev", "postgres"}},
+		"alice":         {alice, []string{"a/b", "everywhere", "nginx", "notebook", "postgres", "registry.example.org:5000/team/app"}},
+		"alice of dev2": {foreign, []string{"everywhere", "nginx", "notdev", "notebook", "postgres"}},
 	} {
 		base := s.url
 		if tc.c == foreign {
@@ -94,7 +94,7 @@ func TestImagesThroughTheAPI(t *testing.T) {
 	if err := json.Unmarshal(everything.envelope["metadata"], &metadata); err != nil || !metadata.AdminContext.AdminMode {
 		t.Fatalf("metadata %s, %v", everything.envelope["metadata"], err)
 	}
-	if names := imageNames(t, everything); len(names) != 6 || !slices.Contains(metadata.AdminContext.Accessible, "a/b") {
+	if names := imageNames(t, everything); len(names) != 7 || !slices.Contains(metadata.AdminContext.Accessible, "a/b") {
 		t.Errorf("a site admin sees %v, of which %v are accessible", names, metadata.AdminContext.Accessible)
 	}
 

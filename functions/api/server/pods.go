@@ -29,27 +29,42 @@ func (s *Server) createPod(ctx context.Context, req *rest.Request) (rest.Result,
 		return rest.Result{}, err
 	}
 	patch, reading := document.Pod(data)
-	pod, checking := pods.New(req.Caller, s.Tenant(req.Caller.TenantID), patch, s.Rules, uuid.NewString(), s.Now())
-	if err := document.Both(reading, checking); err != nil {
-		return rest.Result{}, err
-	}
-	chain, err := s.pin(ctx, req.Caller, &pod)
+	created, err := s.newPod(ctx, req.Caller, patch, reading)
 	if err != nil {
 		return rest.Result{}, err
 	}
-	derived, err := s.derive(ctx, pod)
-	if err != nil {
-		return rest.Result{}, err
-	}
-	created, err := s.Store.CreatePod(ctx, pod, pods.NewCredentials(pod.ID), req.Caller.Username)
-	if err != nil {
-		return rest.Result{}, fmt.Errorf("create pod %s: %w", pod.ID, err)
-	}
-	metadata := s.links(derived)
-	if notes := archiveMessages(chain); len(notes) > 0 {
+	metadata := s.links(created.derived)
+	if notes := archiveMessages(created.chain); len(notes) > 0 {
 		metadata["warnings"] = notes
 	}
-	return rest.Result{Message: "Pod created successfully.", Metadata: metadata, Value: client.FromPod(created)}, nil
+	return rest.Result{Message: "Pod created successfully.", Metadata: metadata, Value: client.FromPod(created.pod)}, nil
+}
+
+// created is a new pod, merged with its templates, and these.
+type created struct {
+	pod, derived pods.Pod
+	chain        []templates.Tag
+}
+
+// newPod records the pod that caller asks for with patch; reading is what was
+// wrong with the form it came in.
+//
+// Errors: as for createPod.
+func (s *Server) newPod(ctx context.Context, caller pods.Caller, patch pods.Patch, reading error) (c created, err error) {
+	pod, checking := pods.New(caller, s.Tenant(caller.TenantID), patch, s.Rules, uuid.NewString(), s.Now())
+	if err := document.Both(reading, checking); err != nil {
+		return created{}, err
+	}
+	if c.chain, err = s.pin(ctx, caller, &pod); err != nil {
+		return created{}, err
+	}
+	if c.derived, err = s.derive(ctx, pod); err != nil {
+		return created{}, err
+	}
+	if c.pod, err = s.Store.CreatePod(ctx, pod, pods.NewCredentials(pod.ID), caller.Username); err != nil {
+		return created{}, fmt.Errorf("create pod %s: %w", pod.ID, err)
+	}
+	return c, nil
 }
 
 // pin fixes the template that pod names to the version it means now, if caller

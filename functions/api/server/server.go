@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/pods-service/pods/shared/commands"
 	"github.com/pods-service/pods/shared/events"
 	"github.com/pods-service/pods/shared/images"
 	"github.com/pods-service/pods/shared/permissions"
@@ -39,6 +40,7 @@ type PodStore interface {
 	ChangePod(ctx context.Context, tenantID, podID string, by pods.Caller, change func(context.Context, pods.Pod, permissions.Set) (postgres.Change, error)) (pods.Pod, error)
 	DeletePod(ctx context.Context, tenantID, podID string, authorize func(pods.Pod, permissions.Set) error) error
 	Credentials(ctx context.Context, tenantID, podID string) (pods.Credentials, error)
+	AddAction(ctx context.Context, tenantID, podID, text string) error
 	ActionLogs(ctx context.Context, tenantID, podID string) ([]string, error)
 	Logs(ctx context.Context, tenantID, podID string) (string, pods.LogCursor, error)
 }
@@ -75,6 +77,7 @@ type Tail interface {
 type Config struct {
 	Store     Store
 	Tail      Tail
+	Runner    commands.Runner
 	Deriver   *templates.Deriver
 	Allowlist *images.Allowlist
 	Rules     pods.Rules
@@ -97,7 +100,7 @@ func New(config Config) *Server { return &Server{config} }
 // Routes is the route table: every path of the API with what it asks of the
 // caller.
 func (s *Server) Routes() []rest.Route {
-	return slices.Concat(s.podRoutes(), s.templateRoutes(), s.imageRoutes(), []rest.Route{
+	return slices.Concat(s.podRoutes(), s.commandRoutes(), s.templateRoutes(), s.imageRoutes(), []rest.Route{
 		{Pattern: "GET /healthcheck", Open: true, Handle: s.healthcheck},
 		{Pattern: "GET /error-handler/{status}", Open: true, Handle: s.errorHandler},
 		{Pattern: "GET /pods/dead-letters", SiteAdmin: true, Handle: s.listDeadLetters},

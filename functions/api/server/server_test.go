@@ -67,12 +67,12 @@ func newService(t *testing.T, options ...podstest.Option) *service {
 	if err := store.Ship(t.Context(), shipped(t)); err != nil {
 		t.Fatal(err)
 	}
-	allowlist, err := images.NewAllowlist(store, []string{"dev"}, "nginx", "postgres")
+	allowlist, err := images.NewAllowlist(store, []string{"dev"}, "nginx", "postgres", "notebook")
 	if err != nil {
 		t.Fatal(err)
 	}
 	api := server.New(server.Config{
-		Store: store, Tail: noTail{}, Rules: pods.NewRules(), Now: time.Now, Logger: logger,
+		Store: store, Tail: noTail{}, Runner: hostRunner{}, Rules: pods.NewRules(), Now: time.Now, Logger: logger,
 		Deriver:   templates.NewDeriver(store, store, func(string) string { return "pods.localhost" }),
 		Allowlist: allowlist,
 		Tenant: func(id string) pods.Tenant {
@@ -98,28 +98,34 @@ func newService(t *testing.T, options ...podstest.Option) *service {
 	return &service{t: t, url: "http://localhost:" + port, store: store}
 }
 
-// shipped is the one template that the service of the tests comes with.
+// shipped are the templates that the service of the tests comes with.
 func shipped(t *testing.T) []templates.Tag {
 	t.Helper()
-	reference, err := templates.Parse("postgres:latest@2026-01-02-03:04:05")
-	if err != nil {
-		t.Fatal(err)
-	}
 	entry := pods.NewNetworking()
 	entry.Protocol, entry.Port = pods.ProtocolPostgres, 5432
-	return []templates.Tag{{
-		Template: templates.Template{
-			ID: "postgres", Profile: templates.ProfileRoot,
-			Permissions: permissions.Set{{User: permissions.KeyEverybody, Level: permissions.Read}},
-		},
-		Reference: reference,
-		Definition: pods.Patch{
+	definitions := map[string]pods.Patch{
+		"postgres": {
 			Image: pods.Some("postgres:16"), Networking: pods.Some(map[string]pods.Networking{"postgres": entry}),
 			Resources:            pods.Some(pods.Resources{CPULimit: new(int64(1000))}),
 			EnvironmentVariables: pods.Some(map[string]string{"PASSWORD": "<<TAPIS_user_password>>"}),
 		},
-		AddedBy: "system",
-	}}
+		"jupyterlab": {Image: pods.Some("notebook")},
+	}
+	var tags []templates.Tag
+	for id, definition := range definitions {
+		reference, err := templates.Parse(id + ":latest@2026-01-02-03:04:05")
+		if err != nil {
+			t.Fatal(err)
+		}
+		tags = append(tags, templates.Tag{
+			Template: templates.Template{
+				ID: id, Profile: templates.ProfileRoot,
+				Permissions: permissions.Set{{User: permissions.KeyEverybody, Level: permissions.Read}},
+			},
+			Reference: reference, Definition: definition, AddedBy: "system",
+		})
+	}
+	return tags
 }
 
 // as returns a client logged in as user; tenant dev is reached by localhost,
