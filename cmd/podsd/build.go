@@ -121,7 +121,10 @@ func (s *service) openAPI(context.Context) error {
 }
 
 func (s *service) openDomain(ctx context.Context) (err error) {
-	s.domain, err = function.OpenDomain(ctx, s.issuer.Tenants(), assets.Templates(), s.logger)
+	if s.domain, err = function.OpenDomain(ctx, s.issuer.Tenants(), assets.Templates(), s.logger); err != nil {
+		return err
+	}
+	s.domain.Rules, err = s.settings.Compute.Rules(s.domain.Rules)
 	return err
 }
 
@@ -179,6 +182,7 @@ func (s *service) openEvents(context.Context) error {
 	handlers := map[string]http.Handler{
 		"spawner": spawn.New(s.store, s.cluster, s.deriver, spawn.Options{Logger: s.logger, Manifests: manifests.Options{
 			Overcommit: s.settings.Overcommit, PullPolicy: corev1.PullPolicy(s.settings.PullPolicy),
+			Queues: manifests.Queues(s.domain.Rules.Queues),
 		}}),
 		"logs": collect.New(s.store, s.logs, s.logger),
 		"health": reconcile.New(s.store, s.cluster, s.deriver, reconcile.Options{

@@ -27,6 +27,7 @@ type settings struct {
 	function.Tenancy
 	function.Sink
 	function.Cluster
+	function.Compute
 	server.Choices
 	SiteID      string   `env:"PODS_SITE,required,notEmpty"`
 	Admins      []string `env:"PODS_ADMINS"` // "<tenant>/<user>"
@@ -57,6 +58,10 @@ func build(ctx context.Context, f *function.Function, set settings) (http.Handle
 	if err != nil {
 		return nil, err
 	}
+	rules, err := set.Compute.Rules(domain.Rules)
+	if err != nil {
+		return nil, err
+	}
 	state, err := f.OpenState(ctx, set.Storage, key, set.Sink)
 	if err != nil {
 		return nil, err
@@ -71,7 +76,7 @@ func build(ctx context.Context, f *function.Function, set settings) (http.Handle
 	}
 	handler, err := server.Assemble(server.Parts{
 		Choices: set.Choices, Store: state.Store, Tail: logs.NewReader(cluster), Runner: cluster, SiteID: set.SiteID, Admins: admins,
-		Tenants: domain.Tenants, Rules: domain.Rules, Catalog: domain.Catalog, Deriver: domain.Deriver(state.Store),
+		Tenants: domain.Tenants, Rules: rules, Catalog: domain.Catalog, Deriver: domain.Deriver(state.Store),
 		GatewayPort: set.GatewayPort, Issuer: tokens, Extra: extra,
 		Checks: map[string]func(context.Context) error{
 			"redis": state.Cache.Ping, "kubernetes": cluster.Healthy,

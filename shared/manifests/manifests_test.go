@@ -110,7 +110,7 @@ func TestBuildGolden(t *testing.T) {
 				Queues: map[string]manifests.Queue{"gpu": {
 					NodeSelector: map[string]string{"kind": "gpu"},
 					Tolerations:  []corev1.Toleration{{Key: "gpu", Operator: corev1.TolerationOpExists}},
-					GPUResource:  "nvidia.com/gpu",
+					GPUs:         []pods.GPUs{{Resource: "nvidia.com/gpu", Max: 1}},
 				}},
 			},
 		},

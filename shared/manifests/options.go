@@ -46,9 +46,22 @@ type Options struct {
 type Queue struct {
 	NodeSelector map[string]string
 	Tolerations  []corev1.Toleration
-	// GPUResource is the resource that stands for one GPU, such as
-	// "nvidia.com/gpu"; empty means that the queue has none.
-	GPUResource corev1.ResourceName
+	GPUs         []pods.GPUs // taken in their order
+}
+
+// Queues returns queues by their names.
+func Queues(queues []pods.Queue) map[string]Queue {
+	byName := make(map[string]Queue, len(queues))
+	for _, queue := range queues {
+		built := Queue{NodeSelector: queue.NodeSelector, GPUs: queue.GPUs}
+		for _, t := range queue.Tolerations {
+			built.Tolerations = append(built.Tolerations, corev1.Toleration{
+				Key: t.Key, Operator: corev1.TolerationOperator(t.Operator), Value: t.Value, Effect: corev1.TaintEffect(t.Effect),
+			})
+		}
+		byName[queue.Name] = built
+	}
+	return byName
 }
 
 // Objects are all that one run of a pod needs.

@@ -28,12 +28,15 @@ func requirements(pod pods.Pod, options Options) (corev1.ResourceRequirements, e
 		corev1.ResourceMemory:           mebibytes(options.share(*asked.MemRequest)),
 		corev1.ResourceEphemeralStorage: mebibytes(min(storage, ephemeralRequestMiB)),
 	}
-	if *asked.GPUs > 0 {
-		gpu := options.Queues[pod.ComputeQueue].GPUResource
-		if gpu == "" {
-			return corev1.ResourceRequirements{}, pods.Invalid("The compute queue %q has no GPUs.", pod.ComputeQueue)
+	left := *asked.GPUs
+	for _, gpus := range options.Queues[pod.ComputeQueue].GPUs {
+		if take := min(left, gpus.Max); take > 0 {
+			limits[corev1.ResourceName(gpus.Resource)] = *resource.NewQuantity(take, resource.DecimalSI)
+			left -= take
 		}
-		limits[gpu] = *resource.NewQuantity(*asked.GPUs, resource.DecimalSI)
+	}
+	if left > 0 {
+		return corev1.ResourceRequirements{}, pods.Invalid("The compute queue %q has no %d GPUs for a pod.", pod.ComputeQueue, *asked.GPUs)
 	}
 	return corev1.ResourceRequirements{Limits: limits, Requests: requests}, nil
 }

@@ -2,7 +2,6 @@ package pods
 
 import (
 	"fmt"
-	"slices"
 )
 
 // Rules holds the limits that an operator may set. Make one with NewRules.
@@ -10,7 +9,7 @@ type Rules struct {
 	Defaults         Resources // every field set
 	Min              Resources // every field set
 	Max              Resources // every field set
-	ComputeQueues    []string
+	Queues           []Queue
 	MaxNetworking    int   // entries in one pod
 	TimeToStop       int64 // default, seconds
 	MinTimeToStop    int64 // seconds
@@ -25,7 +24,7 @@ func NewRules() Rules {
 		Defaults:         resources(250, 2000, 256, 3072, 0),
 		Min:              resources(250, 250, 256, 256, 0),
 		Max:              resources(6000, 6000, 12288, 12288, 1),
-		ComputeQueues:    []string{"default"},
+		Queues:           []Queue{{Name: DefaultQueue}},
 		MaxNetworking:    4,
 		TimeToStop:       12 * 60 * 60,
 		MinTimeToStop:    300,
@@ -50,7 +49,7 @@ func (r Rules) defaultSpec() Spec {
 		TimeToStopDefault:    r.TimeToStop,
 		Networking:           map[string]Networking{DefaultNetworkKey: NewNetworking()},
 		Resources:            r.Defaults.clone(),
-		ComputeQueue:         "default",
+		ComputeQueue:         DefaultQueue,
 	}
 }
 
@@ -64,7 +63,8 @@ func (r Resources) clone() Resources {
 }
 
 // CheckMerged checks what holds only once a pod and its template chain are one:
-// an image, limits not below requests, a known queue, not too many ports.
+// an image, limits not below requests, a known queue that has the GPUs, not too
+// many ports.
 //
 // Errors: KindInvalid naming every field at fault.
 func (r Rules) CheckMerged(spec Spec) error {
@@ -73,6 +73,7 @@ func (r Rules) CheckMerged(spec Spec) error {
 	c.resourceOrder(spec.Resources)
 	c.networkingCount(spec.Networking)
 	c.queue(spec.ComputeQueue)
+	c.gpus(spec)
 	return InvalidFields(c.errs)
 }
 
@@ -134,6 +135,16 @@ func (c *checker) networkingCount(networking map[string]Networking) {
 }
 
 func (c *checker) queue(queue string) {
-	c.require(slices.Contains(c.rules.ComputeQueues, queue), "compute_queue",
-		"compute_queue must be in compute_queues list: %v", c.rules.ComputeQueues)
+	_, found := c.rules.Queue(queue)
+	c.require(found, "compute_queue", "compute_queue must be in compute_queues list: %v", c.rules.queueNames())
+}
+
+// gpus refuses what no node of the queue can give.
+func (c *checker) gpus(spec Spec) {
+	queue, found := c.rules.Queue(spec.ComputeQueue)
+	if asked := spec.Resources.GPUs; found && asked != nil {
+		c.require(*asked <= queue.MaxGPUs(), "resources",
+			"resources.gpus found %d, but a pod of compute queue '%s' can have %d. Ask for less, or name another compute_queue.",
+			*asked, queue.Name, queue.MaxGPUs())
+	}
 }
