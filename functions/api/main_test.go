@@ -77,7 +77,7 @@ func TestAPI(t *testing.T) {
 	if err := alice.Login(ctx, "alice", "alice"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := alice.CreatePod(ctx, map[string]any{"pod_id": "docpod", "template": "hello"}); err != nil {
+	if _, err := alice.CreatePod(ctx, map[string]any{"pod_id": "docpod", "image": "dev.local/hello:1"}); err != nil {
 		t.Fatal(err)
 	}
 	if event := broker.Wait(t, events.TypePodRequested); event.Subject() != "dev/docpod" {
@@ -118,7 +118,7 @@ func TestCommitsAreSentBeforeTheEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, id := range []string{"aaa", "bbb", "ccc"} {
-		if _, err := alice.CreatePod(t.Context(), map[string]any{"pod_id": id, "template": "hello"}); err != nil {
+		if _, err := alice.CreatePod(t.Context(), map[string]any{"pod_id": id, "image": "dev.local/hello:1"}); err != nil {
 			t.Fatal(err)
 		}
 	}
