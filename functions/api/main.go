@@ -10,6 +10,7 @@ import (
 	assets "github.com/pods-service/pods"
 	"github.com/pods-service/pods/functions/api/issuer"
 	"github.com/pods-service/pods/functions/api/server"
+	"github.com/pods-service/pods/shared/auth"
 	"github.com/pods-service/pods/shared/function"
 	"github.com/pods-service/pods/shared/kube"
 	"github.com/pods-service/pods/shared/logs"
@@ -53,7 +54,12 @@ func build(ctx context.Context, f *function.Function, set settings) (http.Handle
 	if err != nil {
 		return nil, err
 	}
-	domain, err := f.OpenDomain(ctx, set.Tenancy, assets.Templates())
+	tenants, err := set.Source(f.Logger)
+	if err != nil {
+		return nil, err
+	}
+	// Nobody else verifies tokens, and so needs the keys of providers.
+	domain, err := function.OpenDomain(ctx, auth.NewProviderKeys(tenants, nil, f.Logger), assets.Templates(), f.Logger)
 	if err != nil {
 		return nil, err
 	}

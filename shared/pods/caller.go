@@ -5,6 +5,8 @@ type Caller struct {
 	TenantID string
 	SiteID   string
 	Username string
+	// SiteAdmin says that the caller's token makes them a site admin.
+	SiteAdmin bool
 }
 
 // Tenant is one community of users with an issuer, an address and a domain of
