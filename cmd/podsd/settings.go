@@ -11,6 +11,7 @@ import (
 	"github.com/caarlos0/env/v11"
 
 	"github.com/pods-service/pods/functions/api/server"
+	"github.com/pods-service/pods/shared/ratelimit"
 )
 
 // settings is all that an operator can choose, from the environment.
@@ -27,6 +28,7 @@ type settings struct {
 	Overcommit   float64       `env:"PODS_OVERCOMMIT" envDefault:"10" help:"divides what pods request of the cluster's CPU and memory; limits stay"`
 	PullPolicy   string        `env:"PODS_IMAGE_PULL_POLICY" envDefault:"Always" help:"Always or IfNotPresent; images named dev.local/ are never pulled"`
 	server.Choices
+	ratelimit.Rates
 	LogLevel string `env:"PODS_LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error"`
 }
 

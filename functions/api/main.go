@@ -15,6 +15,7 @@ import (
 	"github.com/pods-service/pods/shared/kube"
 	"github.com/pods-service/pods/shared/logs"
 	"github.com/pods-service/pods/shared/permissions"
+	"github.com/pods-service/pods/shared/ratelimit"
 	"github.com/pods-service/pods/shared/rest"
 )
 
@@ -29,6 +30,7 @@ type settings struct {
 	function.Sink
 	function.Cluster
 	server.Choices
+	ratelimit.Rates
 	SiteID      string   `env:"PODS_SITE,required,notEmpty"`
 	Admins      []string `env:"PODS_ADMINS"` // "<tenant>/<user>"
 	GatewayPort string   `env:"PODS_GATEWAY_PORT" envDefault:"443"`
@@ -71,12 +73,14 @@ func build(ctx context.Context, f *function.Function, set settings) (http.Handle
 	if err != nil {
 		return nil, err
 	}
+	limiter := ratelimit.New(ratelimit.Options{Rates: set.Rates, Shared: state.Cache, Registerer: f.Registry})
+	f.Background(limiter.Run)
 	extra := map[string]http.Handler{}
 	if set.CADir != "" {
 		extra["GET /ca.pem"] = server.CertificateFile(filepath.Join(set.CADir, "ca.pem"))
 	}
 	return rest.OriginalHost(server.Assemble(server.Parts{
-		Choices: set.Choices, Store: state.Store, Tail: logs.NewReader(cluster), SiteID: set.SiteID, Admins: admins,
+		Choices: set.Choices, Store: state.Store, Tail: logs.NewReader(cluster), SiteID: set.SiteID, Admins: admins, Limiter: limiter,
 		Tenants: domain.Tenants, Rules: domain.Rules, Catalog: domain.Catalog, Deriver: domain.Deriver,
 		GatewayPort: set.GatewayPort, Issuer: tokens, Extra: extra,
 		Checks: map[string]func(context.Context) error{
