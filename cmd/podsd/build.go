@@ -33,6 +33,7 @@ import (
 	"github.com/pods-service/pods/shared/manifests"
 	"github.com/pods-service/pods/shared/permissions"
 	"github.com/pods-service/pods/shared/postgres"
+	"github.com/pods-service/pods/shared/ratelimit"
 	"github.com/pods-service/pods/shared/templates"
 )
 
@@ -57,6 +58,8 @@ type service struct {
 	siteID  string
 	admins  permissions.Admins
 	logs    *logs.Reader
+
+	limiter *ratelimit.Limiter
 
 	api         *http.Server
 	apiListener net.Listener
@@ -222,8 +225,10 @@ func caDir(state string) string { return filepath.Join(state, "ca") }
 
 func (s *service) finishAPI(context.Context) error {
 	_, port, _ := net.SplitHostPort(s.addresses.GatewayHTTPS)
+	// There is no other instance to settle with.
+	s.limiter = ratelimit.New(ratelimit.Options{Rates: s.settings.Rates, Registerer: s.registry})
 	handler, err := server.Assemble(server.Parts{
-		Choices: s.settings.Choices, Store: s.store, Tail: s.logs, Runner: s.cluster, SiteID: s.siteID, Admins: s.admins,
+		Choices: s.settings.Choices, Store: s.store, Tail: s.logs, Runner: s.cluster, SiteID: s.siteID, Admins: s.admins, Limiter: s.limiter,
 		Tenants: s.domain.Tenants, Rules: s.domain.Rules, Catalog: s.domain.Catalog, Deriver: s.deriver,
 		GatewayPort: port, Issuer: s.issuer,
 		Checks: map[string]func(context.Context) error{

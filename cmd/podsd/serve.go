@@ -127,6 +127,7 @@ func (s *service) run(ctx context.Context) error {
 	group.Go(func() error { return ended(s.api.Serve(s.apiListener)) })
 	group.Go(func() error { return s.gateway.Run(running) })
 	group.Go(func() error { return s.work(running) })
+	group.Go(func() error { return s.limiter.Run(running) })
 	group.Go(func() error {
 		<-running.Done()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(running), drainTimeout)

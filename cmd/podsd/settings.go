@@ -12,6 +12,7 @@ import (
 
 	"github.com/pods-service/pods/functions/api/server"
 	"github.com/pods-service/pods/shared/function"
+	"github.com/pods-service/pods/shared/ratelimit"
 )
 
 // settings is all that an operator can choose, from the environment.
@@ -29,6 +30,7 @@ type settings struct {
 	PullPolicy   string        `env:"PODS_IMAGE_PULL_POLICY" envDefault:"Always" help:"Always or IfNotPresent; images named dev.local/ are never pulled"`
 	server.Choices
 	function.Compute
+	ratelimit.Rates
 	LogLevel string `env:"PODS_LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error"`
 }
 

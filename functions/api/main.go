@@ -10,10 +10,12 @@ import (
 	assets "github.com/pods-service/pods"
 	"github.com/pods-service/pods/functions/api/issuer"
 	"github.com/pods-service/pods/functions/api/server"
+	"github.com/pods-service/pods/shared/auth"
 	"github.com/pods-service/pods/shared/function"
 	"github.com/pods-service/pods/shared/kube"
 	"github.com/pods-service/pods/shared/logs"
 	"github.com/pods-service/pods/shared/permissions"
+	"github.com/pods-service/pods/shared/ratelimit"
 	"github.com/pods-service/pods/shared/rest"
 )
 
@@ -29,6 +31,7 @@ type settings struct {
 	function.Cluster
 	function.Compute
 	server.Choices
+	ratelimit.Rates
 	SiteID      string   `env:"PODS_SITE,required,notEmpty"`
 	Admins      []string `env:"PODS_ADMINS"` // "<tenant>/<user>"
 	GatewayPort string   `env:"PODS_GATEWAY_PORT" envDefault:"443"`
@@ -54,7 +57,12 @@ func build(ctx context.Context, f *function.Function, set settings) (http.Handle
 	if err != nil {
 		return nil, err
 	}
-	domain, err := f.OpenDomain(ctx, set.Tenancy, assets.Templates())
+	tenants, err := set.Source(f.Logger)
+	if err != nil {
+		return nil, err
+	}
+	// Nobody else verifies tokens, and so needs the keys of providers.
+	domain, err := function.OpenDomain(ctx, auth.NewProviderKeys(tenants, nil, f.Logger), assets.Templates(), f.Logger)
 	if err != nil {
 		return nil, err
 	}
@@ -70,12 +78,14 @@ func build(ctx context.Context, f *function.Function, set settings) (http.Handle
 	if err != nil {
 		return nil, err
 	}
+	limiter := ratelimit.New(ratelimit.Options{Rates: set.Rates, Shared: state.Cache, Registerer: f.Registry})
+	f.Background(limiter.Run)
 	extra := map[string]http.Handler{}
 	if set.CADir != "" {
 		extra["GET /ca.pem"] = server.CertificateFile(filepath.Join(set.CADir, "ca.pem"))
 	}
 	handler, err := server.Assemble(server.Parts{
-		Choices: set.Choices, Store: state.Store, Tail: logs.NewReader(cluster), Runner: cluster, SiteID: set.SiteID, Admins: admins,
+		Choices: set.Choices, Store: state.Store, Tail: logs.NewReader(cluster), Runner: cluster, SiteID: set.SiteID, Admins: admins, Limiter: limiter,
 		Tenants: domain.Tenants, Rules: rules, Catalog: domain.Catalog, Deriver: domain.Deriver(state.Store),
 		GatewayPort: set.GatewayPort, Issuer: tokens, Extra: extra,
 		Checks: map[string]func(context.Context) error{

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -18,6 +19,7 @@ import (
 	"github.com/pods-service/pods/shared/function"
 	"github.com/pods-service/pods/shared/podstest"
 	"github.com/pods-service/pods/shared/podstest/functiontest"
+	"github.com/pods-service/pods/shared/ratelimit"
 )
 
 const announced = "dev.localhost:8080"
@@ -125,6 +127,48 @@ func TestCommitsAreSentBeforeTheEnd(t *testing.T) {
 	api.Terminate()
 	if taken := broker.Taken(); len(taken) != 3 {
 		t.Errorf("the broker took %d events, want 3", len(taken))
+	}
+}
+
+// TestRates: a user above the rate is told when to come back, and nobody else is
+// harmed.
+func TestRates(t *testing.T) {
+	t.Parallel()
+
+	set := newSettings(t, podstest.NewBroker(t))
+	set.Rates = ratelimit.Rates{User: 0.2, Tenant: 1000} // one at once
+	api := functiontest.Serve(t, build, set)
+	users := map[string]*client.Client{}
+	for _, name := range []string{"alice", "bob"} {
+		users[name] = client.New(api.URL(""), http.DefaultClient)
+		if err := users[name].Login(t.Context(), name, name); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := users[name].Pods(t.Context()); err != nil {
+			t.Fatalf("the first request of %s: %v", name, err)
+		}
+	}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, api.URL("/v3/pods"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("X-Tapis-Token", users["alice"].Token())
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != http.StatusTooManyRequests || !strings.Contains(string(text), `"status":"error"`) {
+		t.Errorf("the second request of alice: status %d, %s, %v", answer.StatusCode, text, err)
+	}
+	if seconds, err := strconv.Atoi(answer.Header.Get("Retry-After")); err != nil || seconds < 1 || seconds > 5 {
+		t.Errorf("Retry-After %q, want 1 to 5", answer.Header.Get("Retry-After"))
+	}
+	for range 3 {
+		if status := api.Status("/v3/healthcheck"); status != http.StatusOK {
+			t.Errorf("GET /v3/healthcheck = %d", status)
+		}
 	}
 }
 

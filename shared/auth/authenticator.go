@@ -46,8 +46,8 @@ func NewAuthenticator(registry *Registry, siteID string) *Authenticator {
 // Authenticate returns the caller that the token in r's X-Tapis-Token header
 // proves. Where r.Host is an address of a tenant, a user's token must be of that
 // tenant; at any other host the token's tenant counts. A service's token gives
-// the user that X-Tapis-Tenant and X-Tapis-User name. Cookies and other headers
-// prove nothing here.
+// the user that X-Tapis-Tenant and X-Tapis-User name, who is then a site admin by
+// configuration alone. Cookies and other headers prove nothing here.
 //
 // Errors: KindUnauthenticated without a usable token, always with the word
 // "token" in the message; KindForbidden for a token of another tenant and for a
@@ -75,7 +75,9 @@ func (a *Authenticator) userCaller(r *http.Request, claims *tokenClaims, tenant 
 	if len(r.Header.Values(HeaderTenant)) > 0 || len(r.Header.Values(HeaderUser)) > 0 {
 		return pods.Caller{}, pods.Forbidden("cannot set OBO headers with a user token")
 	}
-	return pods.Caller{TenantID: tenant.ID, SiteID: tenant.SiteID, Username: claims.Username}, nil
+	return pods.Caller{
+		TenantID: tenant.ID, SiteID: tenant.SiteID, Username: claims.Username, SiteAdmin: claims.admin,
+	}, nil
 }
 
 // serviceCaller returns the user that a service acts for. Services call through
@@ -84,10 +86,13 @@ func (a *Authenticator) serviceCaller(
 	ctx context.Context, r *http.Request, claims *tokenClaims, tenant *tenantEntry,
 ) (pods.Caller, error) {
 	if !tenant.IssuesServiceTokens {
-		return pods.Caller{}, invalid(fmt.Errorf("tenant %s issues no service tokens", tenant.ID))
+		return pods.Caller{}, unauthenticated(fmt.Sprintf(
+			"Invalid Tapis token: tenant %s issues no service tokens that count here.", tenant.ID), nil)
 	}
 	if claims.TargetSite != a.siteID {
-		return pods.Caller{}, invalid(errors.New("service token is meant for another site"))
+		return pods.Caller{}, unauthenticated(fmt.Sprintf(
+			"Invalid Tapis token: a service token for the site %q is needed, this one is for %q.",
+			a.siteID, claims.TargetSite), nil)
 	}
 	tenantID, tenantErr := onlyValue(r.Header, HeaderTenant)
 	username, userErr := onlyValue(r.Header, HeaderUser)

@@ -200,9 +200,9 @@ func TestAuthenticate(t *testing.T) {
 		"ServiceOddUser":   {host: here, headers: []string{"X-Tapis-Token", service(nil), "X-Tapis-Tenant", "dev2", "X-Tapis-User", "carol:ADMIN"}, kind: pods.KindUnauthenticated, wantText: need},
 		"ServiceNewTenant": {host: here, headers: []string{"X-Tapis-Token", service(nil), "X-Tapis-Tenant", "nope", "X-Tapis-User", "carol"}, kind: pods.KindUnauthenticated, wantText: "Unable to process Tapis token; unexpected tenant_id in X-Tapis-Tenant."},
 		"ServiceAwayUser":  {host: here, headers: []string{"X-Tapis-Token", service(nil), "X-Tapis-Tenant", "away", "X-Tapis-User", "carol"}, kind: pods.KindUnauthenticated, wantText: "Unable to process Tapis token; unexpected tenant_id in X-Tapis-Tenant."},
-		"ServiceWrongSite": {host: here, headers: []string{"X-Tapis-Token", service(map[string]any{"tapis/target_site": "there"}), "X-Tapis-Tenant", "dev2", "X-Tapis-User", "carol"}, kind: pods.KindUnauthenticated, wantText: invalid},
-		"ServiceNoSite":    {host: here, headers: []string{"X-Tapis-Token", service(map[string]any{"tapis/target_site": "absent"}), "X-Tapis-Tenant", "dev2", "X-Tapis-User", "carol"}, kind: pods.KindUnauthenticated, wantText: invalid},
-		"ServiceOfTenant":  {host: here, headers: []string{"X-Tapis-Token", fromDev2, "X-Tapis-Tenant", "dev", "X-Tapis-User", "alice"}, kind: pods.KindUnauthenticated, wantText: invalid},
+		"ServiceWrongSite": {host: here, headers: []string{"X-Tapis-Token", service(map[string]any{"tapis/target_site": "there"}), "X-Tapis-Tenant", "dev2", "X-Tapis-User", "carol"}, kind: pods.KindUnauthenticated, wantText: `Invalid Tapis token: a service token for the site "here" is needed, this one is for "there".`},
+		"ServiceNoSite":    {host: here, headers: []string{"X-Tapis-Token", service(map[string]any{"tapis/target_site": "absent"}), "X-Tapis-Tenant", "dev2", "X-Tapis-User", "carol"}, kind: pods.KindUnauthenticated, wantText: `Invalid Tapis token: a service token for the site "here" is needed, this one is for "".`},
+		"ServiceOfTenant":  {host: here, headers: []string{"X-Tapis-Token", fromDev2, "X-Tapis-Tenant", "dev", "X-Tapis-User", "alice"}, kind: pods.KindUnauthenticated, wantText: "Invalid Tapis token: tenant dev2 issues no service tokens that count here."},
 	}
 	authenticator := newAuthenticator(t, auth.StaticSource(tenantList()), newClock())
 	for name, tc := range tests {

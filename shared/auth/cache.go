@@ -20,6 +20,7 @@ type tokenCache struct {
 type verifiedToken struct {
 	digest [sha256.Size]byte
 	key    [sha256.Size]byte // fingerprint of the key that verified it
+	rules  TokenRules        // by which its claims were read
 	claims tokenClaims
 }
 

@@ -28,11 +28,14 @@ type Claims struct {
 	AccountType string
 	// TargetSite is the site that a service token is meant for.
 	TargetSite string
-	ExpiresAt  time.Time
+	// SiteAdmin says that the token makes its user a site admin, as the rules of
+	// its tenant have it.
+	SiteAdmin bool
+	ExpiresAt time.Time
 }
 
-// tokenClaims is the body of a token. It has no "aud": issuers fill it with
-// their own clients' names, which say nothing about this service.
+// tokenClaims is the body of a token. It has no "aud": the platform's issuers
+// fill it with their own clients' names, which say nothing about this service.
 type tokenClaims struct {
 	Issuer      string           `json:"iss"`
 	Subject     string           `json:"sub"`
@@ -44,6 +47,7 @@ type tokenClaims struct {
 	AccountType string           `json:"tapis/account_type"`
 	TokenType   string           `json:"tapis/token_type"`
 	TargetSite  string           `json:"tapis/target_site"`
+	admin       bool             // found by the tenant's rules
 }
 
 // The methods of jwt.Claims that the validator reads.
@@ -61,14 +65,24 @@ func (c *tokenClaims) check(tenant *tenantEntry) error {
 	if c.Issuer != tenant.Issuer {
 		return fmt.Errorf("issuer is not that of tenant %s", tenant.ID)
 	}
+	if !tenant.Tokens.OIDC() {
+		if err := c.checkOwn(); err != nil {
+			return err
+		}
+	}
+	if !validUsername(c.Username) {
+		return errors.New("username is missing or not usable")
+	}
+	return nil
+}
+
+// checkOwn is check for what only tokens of the platform have.
+func (c *tokenClaims) checkOwn() error {
 	if c.TokenType != "" && c.TokenType != tokenTypeAccess {
 		return errors.New("not an access token")
 	}
 	if c.AccountType != AccountUser && c.AccountType != AccountService {
 		return errors.New("account type is neither user nor service")
-	}
-	if !validUsername(c.Username) {
-		return errors.New("username is missing or not usable")
 	}
 	if c.Subject != c.Username+"@"+c.TenantID {
 		return errors.New("subject is not username@tenant")
@@ -83,6 +97,7 @@ func (c *tokenClaims) claims() Claims {
 		Username:    c.Username,
 		AccountType: c.AccountType,
 		TargetSite:  c.TargetSite,
+		SiteAdmin:   c.admin,
 		ExpiresAt:   c.ExpiresAt.Time,
 	}
 }

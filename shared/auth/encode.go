@@ -30,6 +30,8 @@ func newFileTenant(tenant Tenant) (fileTenant, error) {
 		TenantID: tenant.ID, SiteID: tenant.SiteID, PodsDomain: tenant.PodsDomain,
 		BaseURL: tenant.BaseURL, AlternateURLs: tenant.AlternateURLs, Issuer: tenant.Issuer,
 		IssuesServiceTokens: tenant.IssuesServiceTokens, Keys: map[string]string{},
+		Algorithm: tenant.Tokens.Algorithm, Audience: tenant.Tokens.Audience, UsernameClaim: tenant.Tokens.UsernameClaim,
+		AdminClaim: tenant.Tokens.AdminClaim, AdminRole: tenant.Tokens.AdminRole,
 	}
 	for _, key := range tenant.Keys {
 		der, err := x509.MarshalPKIXPublicKey(key.PublicKey)

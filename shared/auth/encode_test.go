@@ -15,6 +15,9 @@ func TestEncodeTenants(t *testing.T) {
 	t.Parallel()
 
 	want := tenantList()
+	want[1].Tokens = auth.TokenRules{
+		Algorithm: "PS256", Audience: "pods", UsernameClaim: "email", AdminClaim: "roles", AdminRole: "pods_admin",
+	}
 	content, err := auth.EncodeTenants(want)
 	if err != nil {
 		t.Fatal(err)

@@ -65,6 +65,20 @@ type tenants struct {
 	loaded time.Time
 	byID   map[string]*tenantEntry
 	byHost map[string]*tenantEntry
+	// byProvider has the tenants whose tokens come from an OpenID Connect
+	// provider, by its "iss".
+	byProvider map[string]*tenantEntry
+}
+
+// of returns the tenant that a token with these claims says it is of, or nil.
+func (t *tenants) of(claims *tokenClaims) *tenantEntry {
+	if entry, found := t.byProvider[claims.Issuer]; found {
+		return entry
+	}
+	if entry := t.byID[claims.TenantID]; entry != nil && !entry.Tokens.OIDC() {
+		return entry
+	}
+	return nil
 }
 
 // tenantEntry is a tenant with its keys' fingerprints computed once.
@@ -199,7 +213,10 @@ func newTenants(list []Tenant, now time.Time) (*tenants, error) {
 	if len(list) == 0 {
 		return nil, errors.New("the source has no tenants")
 	}
-	t := &tenants{loaded: now, byID: map[string]*tenantEntry{}, byHost: map[string]*tenantEntry{}}
+	t := &tenants{
+		loaded: now,
+		byID:   map[string]*tenantEntry{}, byHost: map[string]*tenantEntry{}, byProvider: map[string]*tenantEntry{},
+	}
 	for _, tenant := range list {
 		if err := t.add(tenant); err != nil {
 			return nil, err
@@ -223,6 +240,12 @@ func (t *tenants) add(tenant Tenant) error {
 		entry.fingerprints = append(entry.fingerprints, key.fingerprint())
 	}
 	t.byID[tenant.ID] = entry
+	if tenant.Tokens.OIDC() {
+		if other, taken := t.byProvider[tenant.Issuer]; taken {
+			return fmt.Errorf("tenants %s and %s both have the issuer %s", other.ID, tenant.ID, tenant.Issuer)
+		}
+		t.byProvider[tenant.Issuer] = entry
+	}
 	for _, address := range tenant.addresses() {
 		parsed, err := url.Parse(address)
 		if err != nil {

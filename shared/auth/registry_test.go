@@ -2,9 +2,6 @@ package auth_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
@@ -219,15 +216,25 @@ func TestNewRegistryRefuses(t *testing.T) {
 		change func([]auth.Tenant) []auth.Tenant
 		want   string
 	}{
-		"None":        {func([]auth.Tenant) []auth.Tenant { return nil }, "no tenants"},
-		"BadID":       {func(l []auth.Tenant) []auth.Tenant { l[0].ID = "Dev"; return l }, "must start with a letter"},
-		"NoSite":      {func(l []auth.Tenant) []auth.Tenant { l[0].SiteID = ""; return l }, "has no site"},
-		"NoBaseURL":   {func(l []auth.Tenant) []auth.Tenant { l[0].BaseURL = ""; return l }, "not an http or https address"},
-		"BadAddress":  {func(l []auth.Tenant) []auth.Tenant { l[0].AlternateURLs = []string{"ftp://x"}; return l }, "not an http or https address"},
-		"NoKey":       {func(l []auth.Tenant) []auth.Tenant { l[0].Keys = nil; return l }, "has 0 public keys"},
-		"ManyKeys":    {func(l []auth.Tenant) []auth.Tenant { l[0].Keys = make([]auth.Key, 9); return l }, "has 9 public keys"},
-		"NilKey":      {func(l []auth.Tenant) []auth.Tenant { l[0].Keys[0].PublicKey = nil; return l }, "fewer than 2048 bits"},
-		"WeakKey":     {func(l []auth.Tenant) []auth.Tenant { l[0].Keys[0].PublicKey = &weakKey().PublicKey; return l }, "fewer than 2048 bits"},
+		"None":       {func([]auth.Tenant) []auth.Tenant { return nil }, "no tenants"},
+		"BadID":      {func(l []auth.Tenant) []auth.Tenant { l[0].ID = "Dev"; return l }, "must start with a letter"},
+		"NoSite":     {func(l []auth.Tenant) []auth.Tenant { l[0].SiteID = ""; return l }, "has no site"},
+		"NoBaseURL":  {func(l []auth.Tenant) []auth.Tenant { l[0].BaseURL = ""; return l }, "not an http or https address"},
+		"BadAddress": {func(l []auth.Tenant) []auth.Tenant { l[0].AlternateURLs = []string{"ftp://x"}; return l }, "not an http or https address"},
+		"NoKey":      {func(l []auth.Tenant) []auth.Tenant { l[0].Keys = nil; return l }, "has 0 public keys"},
+		"ManyKeys":   {func(l []auth.Tenant) []auth.Tenant { l[0].Keys = make([]auth.Key, 9); return l }, "has 9 public keys"},
+		"NilKey":     {func(l []auth.Tenant) []auth.Tenant { l[0].Keys[0].PublicKey = nil; return l }, "not for RS256"},
+		"WeakKey":    {func(l []auth.Tenant) []auth.Tenant { l[0].Keys[0].PublicKey = &weakKey().PublicKey; return l }, "fewer than 2048 bits"},
+		"KeyOfOther": {func(l []auth.Tenant) []auth.Tenant { l[0].Tokens.Algorithm = "ES256"; return l }, "not for ES256"},
+		"Symmetric":  {func(l []auth.Tenant) []auth.Tenant { l[0].Tokens.Algorithm = "HS256"; return l }, `algorithm "HS256" is none of`},
+		"AlgNone":    {func(l []auth.Tenant) []auth.Tenant { l[0].Tokens.Algorithm = "none"; return l }, `algorithm "none" is none of`},
+		"HalfAdmin":  {func(l []auth.Tenant) []auth.Tenant { l[0].Tokens.AdminClaim = "roles"; return l }, "need each other"},
+		"NoAudience": {func(l []auth.Tenant) []auth.Tenant { l[0].Tokens.UsernameClaim = "email"; return l }, "need an audience"},
+		"NoIssuer":   {func(l []auth.Tenant) []auth.Tenant { l[0].Tokens.Audience = "pods"; return l }, "needs an issuer"},
+		"SameIssuer": {func(l []auth.Tenant) []auth.Tenant {
+			l[0].Issuer, l[0].Tokens.Audience, l[1].Tokens.Audience = l[1].Issuer, "pods", "pods"
+			return l
+		}, "both have the issuer"},
 		"SameID":      {func(l []auth.Tenant) []auth.Tenant { l[1].ID = "dev"; return l }, "there twice"},
 		"SameAddress": {func(l []auth.Tenant) []auth.Tenant { l[1].AlternateURLs = []string{"http://LOCALHOST:8080/"}; return l }, "both claim localhost:8080"},
 	}
@@ -313,10 +320,6 @@ func TestFileSource(t *testing.T) {
 func TestFileSourceRefuses(t *testing.T) {
 	t.Parallel()
 
-	elliptic, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
 	entry := func(name string, value any) any {
 		return map[string]any{"tenants": []any{map[string]any{
 			"tenant_id": "dev", "site_id": "here", "base_url": "http://localhost:8080", name: value,
@@ -330,7 +333,6 @@ func TestFileSourceRefuses(t *testing.T) {
 		"UnknownKey":  {entry("publickey", "x"), "unknown field"},
 		"NotPEM":      {entry("public_key", "MIIB"), "not PEM"},
 		"NotAKey":     {entry("public_key", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"), "parse public key"},
-		"NotRSA":      {entry("public_key", publicPEM(t, &elliptic.PublicKey)), "want RSA"},
 		"KeyWithout":  {entry("keys", map[string]string{"": publicPEM(t, &devKey().PublicKey)}), "has no ID"},
 		"TooLarge":    {`"` + strings.Repeat("x", 1<<20) + `"`, "more than"},
 		"TextAfter":   {`{"tenants": []} {}`, "text after"},
@@ -358,7 +360,7 @@ func TestParsePublicKeyPKCS1(t *testing.T) {
 	want := &devKey().PublicKey
 	text := pem.EncodeToMemory(&pem.Block{Type: "RSA PUBLIC KEY", Bytes: x509.MarshalPKCS1PublicKey(want)})
 	got, err := auth.ParsePublicKey(string(text))
-	if err != nil || !got.Equal(want) {
+	if err != nil || !want.Equal(got) {
 		t.Errorf("ParsePublicKey = %v, %v", got, err)
 	}
 }

@@ -45,10 +45,16 @@ const maxTenantFileBytes = 1 << 20
 //	  "issuer": "https://dev.example.org/v3/tokens",
 //	  "public_key": "-----BEGIN PUBLIC KEY-----...",
 //	  "keys": {"2026": "-----BEGIN PUBLIC KEY-----..."},
-//	  "issues_service_tokens": false
+//	  "issues_service_tokens": false,
+//	  "algorithm": "RS256",
+//	  "audience": "", "username_claim": "",
+//	  "admin_claim": "", "admin_role": ""
 //	}]}
 //
-// with public_key (a key without an ID), keys (by ID), or both.
+// with public_key (a key without an ID), keys (by ID), or both, and with what
+// TokenRules says of the last three lines. Only tenant_id, site_id, base_url,
+// pods_domain and a key are needed, for a tenant with an audience its issuer
+// instead of a key.
 type FileSource string
 
 type fileTenant struct {
@@ -61,6 +67,11 @@ type fileTenant struct {
 	PublicKey           string            `json:"public_key"`
 	Keys                map[string]string `json:"keys"`
 	IssuesServiceTokens bool              `json:"issues_service_tokens"`
+	Algorithm           string            `json:"algorithm,omitempty"`
+	Audience            string            `json:"audience,omitempty"`
+	UsernameClaim       string            `json:"username_claim,omitempty"`
+	AdminClaim          string            `json:"admin_claim,omitempty"`
+	AdminRole           string            `json:"admin_role,omitempty"`
 }
 
 // Tenants reads the file. An unknown key in it is an error, because a misspelt
@@ -105,6 +116,10 @@ func (f fileTenant) tenant() (Tenant, error) {
 		AlternateURLs:       f.AlternateURLs,
 		Issuer:              f.Issuer,
 		IssuesServiceTokens: f.IssuesServiceTokens,
+		Tokens: TokenRules{
+			Algorithm: f.Algorithm, Audience: f.Audience, UsernameClaim: f.UsernameClaim,
+			AdminClaim: f.AdminClaim, AdminRole: f.AdminRole,
+		},
 	}
 	texts := make(map[string]string, len(f.Keys)+1)
 	for id, text := range f.Keys {

@@ -1,7 +1,7 @@
 package auth
 
 import (
-	"crypto/rsa"
+	"crypto"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/pem"
@@ -23,8 +23,11 @@ type Tenant struct {
 	// Issuer is the "iss" claim of the tenant's tokens. Empty means BaseURL
 	// followed by DefaultIssuerPath.
 	Issuer string
-	// Keys verify the tenant's tokens. At least one; more while keys rotate.
+	// Keys verify the tenant's tokens. At least one; more while keys rotate. A
+	// tenant with an OpenID Connect provider may have none yet.
 	Keys []Key
+	// Tokens says what the tenant's tokens look like.
+	Tokens TokenRules
 	// IssuesServiceTokens is true for the tenant whose tokens prove services of
 	// a site. A service token of any other tenant is refused, because it may
 	// speak for users of every tenant of the site.
@@ -35,9 +38,6 @@ type Tenant struct {
 // when the tenant does not state an issuer.
 const DefaultIssuerPath = "/v3/tokens"
 
-// minKeyBits is the least RSA modulus that RS256 allows (RFC 7518 section 3.3).
-const minKeyBits = 2048
-
 // maxKeys bounds how many signatures one token without a key ID can cost.
 const maxKeys = 8
 
@@ -45,41 +45,38 @@ const maxKeys = 8
 // permission keys, so neither upper case nor punctuation.
 var tenantID = regexp.MustCompile(`^[a-z][a-z0-9-]{0,63}$`)
 
-// Key is one public key of a tenant. Keys verify RS256 signatures and no others,
-// whatever a token's header asks for.
+// Key is one public key of a tenant. Keys verify signatures by the tenant's
+// algorithm and no other, whatever a token's header asks for.
 type Key struct {
 	// ID is compared with a token's "kid" header. A key without an ID is tried
 	// for every token, as is every key for a token without one.
 	ID string
-	// PublicKey has at least 2048 bits.
-	PublicKey *rsa.PublicKey
+	// PublicKey fits the tenant's algorithm: an *rsa.PublicKey of at least 2048
+	// bits, an *ecdsa.PublicKey or an ed25519.PublicKey.
+	PublicKey crypto.PublicKey
 }
 
 // fingerprint identifies the key material whatever the key is called.
 func (k Key) fingerprint() [sha256.Size]byte {
-	return sha256.Sum256(x509.MarshalPKCS1PublicKey(k.PublicKey))
+	der, _ := x509.MarshalPKIXPublicKey(k.PublicKey) // cannot fail: the key fits an algorithm
+	return sha256.Sum256(der)
 }
 
-// ParsePublicKey reads an RSA public key from PEM text, PKIX or PKCS #1.
-func ParsePublicKey(text string) (*rsa.PublicKey, error) {
+// ParsePublicKey reads a public key from PEM text, PKIX or PKCS #1.
+func ParsePublicKey(text string) (crypto.PublicKey, error) {
 	block, _ := pem.Decode([]byte(text))
 	if block == nil {
 		return nil, errors.New("public key is not PEM")
 	}
+	var key crypto.PublicKey
+	var err error
 	if block.Type == "RSA PUBLIC KEY" {
-		key, err := x509.ParsePKCS1PublicKey(block.Bytes)
-		if err != nil {
-			return nil, fmt.Errorf("parse public key: %w", err)
-		}
-		return key, nil
+		key, err = x509.ParsePKCS1PublicKey(block.Bytes)
+	} else {
+		key, err = x509.ParsePKIXPublicKey(block.Bytes)
 	}
-	parsed, err := x509.ParsePKIXPublicKey(block.Bytes)
 	if err != nil {
 		return nil, fmt.Errorf("parse public key: %w", err)
-	}
-	key, ok := parsed.(*rsa.PublicKey)
-	if !ok {
-		return nil, fmt.Errorf("public key is %T, want RSA", parsed)
 	}
 	return key, nil
 }
@@ -98,12 +95,18 @@ func (t *Tenant) check() error {
 			return fmt.Errorf("tenant %s: %q is not an http or https address", t.ID, address)
 		}
 	}
-	if len(t.Keys) == 0 || len(t.Keys) > maxKeys {
+	if err := t.Tokens.check(); err != nil {
+		return fmt.Errorf("tenant %s: %w", t.ID, err)
+	}
+	if t.Tokens.OIDC() && t.Issuer == "" {
+		return fmt.Errorf("tenant %s: an OpenID Connect provider needs an issuer", t.ID)
+	}
+	if len(t.Keys) > maxKeys || len(t.Keys) == 0 && !t.Tokens.OIDC() {
 		return fmt.Errorf("tenant %s has %d public keys, want 1 to %d", t.ID, len(t.Keys), maxKeys)
 	}
 	for _, key := range t.Keys {
-		if key.PublicKey == nil || key.PublicKey.N.BitLen() < minKeyBits {
-			return fmt.Errorf("tenant %s: key %q has fewer than %d bits", t.ID, key.ID, minKeyBits)
+		if err := t.Tokens.fits(key.PublicKey); err != nil {
+			return fmt.Errorf("tenant %s: key %q %w", t.ID, key.ID, err)
 		}
 	}
 	return nil

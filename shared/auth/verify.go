@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -81,13 +82,14 @@ func (a *Authenticator) verify(ctx context.Context, token string) (*tokenClaims,
 }
 
 // checkSignature parses token and verifies it with the keys that its tenant has
-// in known. A signature verified before counts while its key is still there.
+// in known. A signature verified before counts while its key is still there and
+// claims are still read by the same rules.
 func (a *Authenticator) checkSignature(
 	known *tenants, token string, digest [sha256.Size]byte,
 ) (*verifiedToken, *tenantEntry, error) {
 	if hit, ok := a.cache.get(digest); ok {
-		tenant := known.byID[hit.claims.TenantID]
-		if tenant != nil && slices.Contains(tenant.fingerprints, hit.key) {
+		tenant := known.of(&hit.claims)
+		if tenant != nil && tenant.Tokens == hit.rules && slices.Contains(tenant.fingerprints, hit.key) {
 			return hit, tenant, nil
 		}
 		a.cache.remove(digest)
@@ -101,24 +103,45 @@ func (a *Authenticator) checkSignature(
 	if err != nil {
 		return nil, nil, err
 	}
+	tenant := known.of(&verified.claims)
+	if tenant == nil {
+		return nil, nil, errUnknownTenant
+	}
 	// The header chooses neither the algorithm nor where the key comes from.
-	if parsed.Method != jwt.SigningMethodRS256 {
-		return nil, nil, errors.New("algorithm is not RS256")
+	if parsed.Method.Alg() != tenant.Tokens.algorithm() {
+		return nil, nil, fmt.Errorf("algorithm is not %s", tenant.Tokens.algorithm())
 	}
 	if _, critical := parsed.Header["crit"]; critical {
 		return nil, nil, errors.New("header has critical extensions")
-	}
-	tenant := known.byID[verified.claims.TenantID]
-	if tenant == nil {
-		return nil, nil, errUnknownTenant
 	}
 	keyID, _ := parsed.Header["kid"].(string)
 	verified.key, err = tenant.verifyingKey(keyID, parts[0]+"."+parts[1], parsed.Signature)
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := a.readByRules(parts[1], verified, tenant); err != nil {
+		return nil, nil, err
+	}
 	a.cache.add(verified)
 	return verified, tenant, nil
+}
+
+// readByRules reads what the tenant's rules look for in the body of a token,
+// which has been decoded before.
+func (a *Authenticator) readByRules(body string, verified *verifiedToken, tenant *tenantEntry) error {
+	verified.rules = tenant.Tokens
+	if !tenant.Tokens.OIDC() && tenant.Tokens.AdminClaim == "" {
+		return nil
+	}
+	text, err := a.parser.DecodeSegment(body)
+	if err != nil {
+		return err
+	}
+	var all map[string]any
+	if err := json.Unmarshal(text, &all); err != nil {
+		return err
+	}
+	return tenant.Tokens.read(all, &verified.claims, tenant.ID)
 }
 
 // verifyingKey returns the fingerprint of the key that verifies the signature of
@@ -129,7 +152,7 @@ func (t *tenantEntry) verifyingKey(keyID, text string, signature []byte) ([sha25
 		if keyID != "" && key.ID != "" && key.ID != keyID {
 			continue
 		}
-		if jwt.SigningMethodRS256.Verify(text, signature, key.PublicKey) == nil {
+		if t.Tokens.method().Verify(text, signature, key.PublicKey) == nil {
 			return t.fingerprints[i], nil
 		}
 		err = errSignature

@@ -1,7 +1,7 @@
 // Package cache is the part of the service that lives in Redis: what may be
-// lost at any moment without changing a result. Today that is the channel on
-// which every instance hears that a pod has changed; whoever hears nothing
-// reads the store again from time to time.
+// lost at any moment without changing a result: the channel on which every
+// instance hears that a pod has changed, where whoever hears nothing reads the
+// store again from time to time, and what callers have left of their rates.
 package cache
 
 import (
@@ -40,6 +40,7 @@ type Options struct {
 type Cache struct {
 	client    *redis.Client
 	channel   string
+	buckets   string // prefix of their keys; the braces keep them together in a cluster
 	pingEvery time.Duration
 	logger    *slog.Logger
 	counts    counts
@@ -83,6 +84,7 @@ func Open(options Options) (*Cache, error) {
 	return &Cache{
 		client:    redis.NewClient(parsed),
 		channel:   options.Prefix + ":changes:v1",
+		buckets:   "{" + options.Prefix + ":rate:v1}:",
 		pingEvery: pingEvery,
 		logger:    options.Logger,
 	}, nil

@@ -47,10 +47,13 @@ func (d *Domain) Tenant(id string) pods.Tenant {
 	return tenant.Tenant
 }
 
-// OpenDomain reads the tenants from the file in settings and the templates from
-// files.
+// OpenDomain reads the tenants that settings name and the templates from files.
 //
-// Errors: those of the function OpenDomain.
+// Errors: those of the function OpenDomain and of Tenancy.Source.
 func (f *Function) OpenDomain(ctx context.Context, settings Tenancy, files fs.FS) (*Domain, error) {
-	return OpenDomain(ctx, auth.FileSource(settings.TenantsFile), files, f.Logger)
+	source, err := settings.Source(f.Logger)
+	if err != nil {
+		return nil, err
+	}
+	return OpenDomain(ctx, source, files, f.Logger)
 }

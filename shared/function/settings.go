@@ -39,11 +39,6 @@ type Encryption struct {
 	KeyFile string `env:"PODS_ENCRYPTION_KEY_FILE,required,notEmpty"` // holds 32 bytes
 }
 
-// Tenancy says whom the service is for.
-type Tenancy struct {
-	TenantsFile string `env:"PODS_TENANTS_FILE,required,notEmpty"` // as auth.FileSource reads it
-}
-
 // Sink says where events go. A SinkBinding sets both variables.
 type Sink struct {
 	URL       string `env:"K_SINK"`

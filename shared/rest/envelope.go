@@ -104,7 +104,8 @@ func WriteResult(
 
 // WriteError answers a request that failed, with the HTTP status of err's Kind
 // and a null result. An invalid request with fields to blame gets a list of
-// strings as its message, every other error one string. The text of an error
+// strings as its message, every other error one string, both without words that
+// end sessions unless err is about the login. The text of an error
 // that is not a *pods.Error, and every cause, stay hidden: the caller logs err.
 //
 // Answers with status 429 and 503 say when to come back; a Retry-After that the
@@ -155,12 +156,16 @@ func errorMessage(err error) any {
 	if !ok || HTTPStatus(err) == http.StatusInternalServerError {
 		return internalMessage
 	}
+	text := harmless
+	if aboutLogin(err) {
+		text = func(message string) string { return message }
+	}
 	if e.Kind != pods.KindInvalid || len(e.Fields) == 0 {
-		return e.Message
+		return text(e.Message)
 	}
 	messages := make([]string, len(e.Fields))
 	for i, field := range e.Fields {
-		messages[i] = field.String()
+		messages[i] = text(field.String())
 	}
 	return messages
 }

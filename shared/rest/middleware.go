@@ -106,6 +106,7 @@ func CORS(origins []string, next http.Handler) http.Handler {
 			case slices.Contains(origins, "*"):
 				header.Set("Access-Control-Allow-Origin", "*")
 			}
+			header.Set("Access-Control-Expose-Headers", "Retry-After, "+TrackingHeader)
 		}
 		if r.Method != http.MethodOptions {
 			next.ServeHTTP(w, r)

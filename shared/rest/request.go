@@ -1,9 +1,7 @@
 package rest
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -11,9 +9,6 @@ import (
 	"github.com/pods-service/pods/shared/permissions"
 	"github.com/pods-service/pods/shared/pods"
 )
-
-// maxBody bounds the body of a JSON request.
-const maxBody = 1 << 20
 
 // Request is a request whose caller is known. A route that is open has the
 // zero Caller.
@@ -26,21 +21,14 @@ type Request struct {
 
 // ReadJSON returns the body of a request that must carry JSON.
 //
-// Errors: KindInvalid for another content type, KindTooLarge for a body over
-// 1 MiB.
+// Errors: KindInvalid for another content type; those of ReadBody, whose limit is
+// 1 MiB here.
 func (r *Request) ReadJSON() ([]byte, error) {
 	contentType, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
 	if !strings.EqualFold(strings.TrimSpace(contentType), "application/json") {
 		return nil, invalidBody("the request needs the header Content-Type: application/json")
 	}
-	data, err := io.ReadAll(r.Body)
-	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		return nil, pods.TooLarge("The request body is larger than %d bytes.", maxBody)
-	}
-	if err != nil {
-		return nil, invalidBody("the request body ended too early")
-	}
-	return data, nil
+	return r.ReadBody(maxBody)
 }
 
 func invalidBody(message string) error {

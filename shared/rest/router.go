@@ -54,7 +54,9 @@ type Authenticator interface {
 type Config struct {
 	Authenticator Authenticator
 	// Admins may use the routes for site admins; nil means that nobody may.
-	Admins  permissions.Admins
+	Admins permissions.Admins
+	// Limiter bounds how often a caller is answered; nil sets no bound.
+	Limiter Limiter
 	Logger  *slog.Logger
 	Version string
 	// Timeout bounds the work on one request.
@@ -177,13 +179,16 @@ func (r *Router) handle(ctx context.Context, w http.ResponseWriter, route Route,
 	}()
 	if !route.Open {
 		if req.Caller, err = r.config.Authenticator.Authenticate(ctx, req.Request); err != nil {
+			return Result{}, AboutLogin(err)
+		}
+		if err := r.limit(w, req.Caller); err != nil {
 			return Result{}, err
 		}
 		if err := r.admit(route, req); err != nil {
 			return Result{}, err
 		}
 	}
-	req.Body = http.MaxBytesReader(w, req.Body, cmp.Or(route.MaxBody, maxBody))
+	r.bound(w, req.Request, route)
 	return route.Handle(ctx, req)
 }
 

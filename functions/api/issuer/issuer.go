@@ -131,9 +131,20 @@ func (i *Issuer) routes() []rest.Route {
 		{Pattern: "GET /v3/sites/{site_id}", Open: true, Handle: i.getSite},
 		{Pattern: "GET /v3/tenants", Open: true, Handle: i.listTenants},
 		{Pattern: "GET /v3/tenants/{tenant_id}", Open: true, Handle: i.getTenant},
-		{Pattern: "POST /v3/oauth2/tokens", Open: true, Handle: i.createToken},
+		{Pattern: "POST /v3/oauth2/tokens", Open: true, Handle: aboutLogin(i.createToken)},
 		{Pattern: "GET /v3/oauth2/userinfo", Level: permissions.None, Handle: i.getUserInfo},
 		{Pattern: "GET /v3/oauth2/profiles/{username}", Level: permissions.None, Handle: i.getProfile},
+	}
+}
+
+// handler is what answers a route.
+type handler func(context.Context, *rest.Request) (rest.Result, error)
+
+// aboutLogin marks the errors of handle as being about a login.
+func aboutLogin(handle handler) handler {
+	return func(ctx context.Context, req *rest.Request) (rest.Result, error) {
+		result, err := handle(ctx, req)
+		return result, rest.AboutLogin(err)
 	}
 }
 

@@ -2,10 +2,7 @@ package issuer
 
 import (
 	"encoding/json"
-	"errors"
-	"io"
 	"mime"
-	"net/http"
 	"net/url"
 
 	"github.com/pods-service/pods/shared/pods"
@@ -32,12 +29,9 @@ func readParameters(req *rest.Request) (parameters, error) {
 	if mediaType != "application/json" && !isForm {
 		return nil, invalidBody("the request needs Content-Type: application/json or application/x-www-form-urlencoded")
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(nil, req.Body, maxTokenRequestBytes))
-	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		return nil, pods.TooLarge("The request body is larger than %d bytes.", maxTokenRequestBytes)
-	}
+	body, err := req.ReadBody(maxTokenRequestBytes)
 	if err != nil {
-		return nil, invalidBody("the request body ended too early")
+		return nil, err
 	}
 	if isForm {
 		return formParameters(string(body))

@@ -191,7 +191,7 @@ func TestTokensRefused(t *testing.T) {
 		"TextType":          {call{contentType: "text/plain", body: `{}`}, 400, "body: the request needs Content-Type: application/json or application/x-www-form-urlencoded"},
 		"TwiceInForm":       {call{contentType: asForm, body: "grant_type=password&username=alice&username=bob&password=alice"}, 400, "body, username: username must be there once"},
 		"BrokenForm":        {call{contentType: asForm, body: "a=%zz"}, 400, "body: the form is not well-formed"},
-		"LargeBody":         {call{body: `"` + strings.Repeat("x", 16<<10) + `"`}, 413, "The request body is larger than 16384 bytes."},
+		"LargeBody":         {call{body: `"` + strings.Repeat("x", 16<<10) + `"`}, 413, "The request body is larger than the 16 KiB that are taken here. Send less."},
 
 		"WrongClientKey": {call{body: login("alice").body, client: "pods-dev", key: "x"}, 401, badClient},
 		"UnknownClient":  {call{body: login("alice").body, client: "nobody", key: ""}, 401, badClient},

@@ -33,7 +33,7 @@ type Choices struct {
 }
 
 // Parts are what the API of a running service is put together from. All are
-// required but Issuer, Checks and Extra.
+// required but Limiter, Issuer, Checks and Extra.
 type Parts struct {
 	Choices
 	Store   Store
@@ -45,6 +45,8 @@ type Parts struct {
 	Catalog *templates.Catalog
 	Deriver *templates.Deriver
 	Admins  permissions.Admins
+	// Limiter bounds how often callers are answered.
+	Limiter rest.Limiter
 	// GatewayPort is the port at which visitors reach pods over TLS.
 	GatewayPort string
 	// Issuer is the development issuer, served beside the API.
@@ -77,8 +79,8 @@ func Assemble(parts Parts) (http.Handler, error) {
 		Checks: parts.Checks,
 	})
 	router := rest.Config{
-		Authenticator: auth.NewAuthenticator(parts.Tenants, parts.SiteID), Admins: parts.Admins, Logger: parts.Logger,
-		Version: parts.Version, Timeout: requestTimeout, Observe: observeRequests(parts.Registerer),
+		Authenticator: auth.NewAuthenticator(parts.Tenants, parts.SiteID), Admins: parts.Admins, Limiter: parts.Limiter,
+		Logger: parts.Logger, Version: parts.Version, Timeout: requestTimeout, Observe: observeRequests(parts.Registerer),
 	}
 	extra := map[string]http.Handler{}
 	maps.Copy(extra, parts.Extra)

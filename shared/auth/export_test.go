@@ -1,0 +1,4 @@
+package auth
+
+// FetchClient is the client that sources have by default.
+var FetchClient = fetchClient
