@@ -3,7 +3,6 @@ package openapitest
 import (
 	"bytes"
 	"fmt"
-	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"regexp"
@@ -22,6 +21,7 @@ type document []operation // those with fewer parameters first
 
 // operation is one operation with the answers that it may give.
 type operation struct {
+	id      string
 	method  string
 	path    *regexp.Regexp
 	answers map[string]media // by the HTTP status, or "default"
@@ -54,7 +54,7 @@ var load = sync.OnceValues(func() (document, error) {
 					return nil, err
 				}
 			}
-			ready = append(ready, operation{method, pattern(path), answers})
+			ready = append(ready, operation{described.OperationID, method, pattern(path), answers})
 		}
 	}
 	return ready, nil
@@ -148,14 +148,14 @@ func pattern(template string) *regexp.Regexp {
 	return regexp.MustCompile("^(?:/v3)?" + parameter.ReplaceAllString(text, "[^/]+") + "$")
 }
 
-// check returns what is wrong with an answer, if it is that of an operation.
-func (d document) check(r *http.Request, answer *httptest.ResponseRecorder) error {
+// find returns the operation that a request is for.
+func (d document) find(method, path string) (operation, bool) {
 	for _, operation := range d {
-		if operation.method == r.Method && operation.path.MatchString(r.URL.Path) {
-			return operation.check(answer)
+		if operation.method == method && operation.path.MatchString(path) {
+			return operation, true
 		}
 	}
-	return nil
+	return operation{}, false
 }
 
 func (o operation) check(answer *httptest.ResponseRecorder) error {
