@@ -11,11 +11,14 @@ MODULES  = $(shell go list -f '{{.Dir}}/...' -m)
 GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.6.2
 GOVULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.1.4
 
+# The client, from shared/openapi/openapi.yaml.
+GENERATED := shared/client/api/client.gen.go
+
 .DEFAULT_GOAL := help
-.PHONY: help run down clean build test test-knative bench fmt lint vuln tidy generate verify cover
+.PHONY: help run down clean build test test-knative test-typescript bench fmt lint vuln tidy generate verify cover
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z\/-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z\/-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build ## bring the service up, run its main job, stay until Ctrl-C
 	@scripts/run.sh
@@ -60,6 +63,9 @@ test: build ## run every test, with the race detector
 test-knative: build bin/build-images bin/knative ## run the end-to-end tests and the faults on Knative, on this machine
 	@scripts/test-knative.sh
 
+test-typescript: ## call a running service by the published TypeScript client: PODS_URL=, PODS_TOKEN=, PODS_ADMIN_TOKEN=
+	@scripts/test-typescript.sh
+
 bench: build ## measure against the baselines and print the table, half an hour; ARGS="--only B5" runs a part
 	@scripts/bench.sh $(ARGS)
 
@@ -85,6 +91,9 @@ fmt: ## format the code
 
 lint: ## check form, imports and common mistakes
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run: make fmt"; exit 1; }
+	@echo "==> Comparing the generated client with the API's description"
+	@was=$$(sha256sum $(GENERATED)); go generate ./$(dir $(GENERATED)) || exit 1; \
+	 test "$$was" = "$$(sha256sum $(GENERATED))" || { echo "$(GENERATED) was stale and has been written anew"; exit 1; }
 	@echo "==> Linting (the first time builds the linter, some minutes)"
 	@go run $(GOLANGCI_LINT) run $(MODULES)
 	@cd cluster && GOWORK=off go run $(GOLANGCI_LINT) run ./...
@@ -96,7 +105,8 @@ vuln: ## look for known vulnerabilities (needs the vulnerability database)
 tidy: ## tidy every module
 	@for dir in $$(git ls-files '*go.mod' 'go.mod' | xargs -n1 dirname); do (cd $$dir && GOWORK=off go mod tidy) || exit 1; done
 
-generate: ## write the documents that come from the code
+generate: ## write what comes from the code and the API's description
+	@go generate ./$(dir $(GENERATED))
 	@UPDATE_DOCS=1 go test -count=1 -run TestLifecyclePage ./shared/pods
 
 verify: generate tidy ## fail when generated files or modules are stale

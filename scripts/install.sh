@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that the service runs on, unless they are there.
+# Installs the Debian packages that the service runs on, unless they are there;
+# with the argument node also Node.js, for the test of the TypeScript client.
 # Nothing that they bring is started or set up on the system.
 . "$(dirname "$0")/lib.sh"
 
@@ -7,6 +8,10 @@ missing=()
 have() { [ -x "$1" ] || command -v "$1" >/dev/null 2>&1; }
 compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || have postgres || missing+=(postgresql)
 have redis-server || missing+=(redis-server)
+if [ "${1:-}" = node ]; then
+  have node || missing+=(nodejs)
+  have npm || missing+=(npm)
+fi
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 have apt-get || fail "these are missing and this system has no apt-get to install them: ${missing[*]}"

@@ -7,7 +7,7 @@
 . "$(dirname "$0")/lib.sh"
 
 own_cluster || fail "these tests kill parts of Knative, so they use the cluster on this machine alone: unset KUBECONFIG"
-"$(dirname "$0")/install.sh"
+"$(dirname "$0")/install.sh" node
 export PODS_STATE=${PODS_STATE:-$(mktemp -d /tmp/pods-test.XXXXXX)}
 STATE=$PODS_STATE
 

@@ -3,7 +3,7 @@
 # cluster, and the whole service end to end. Arguments go to go test.
 . "$(dirname "$0")/lib.sh"
 
-"$(dirname "$0")/install.sh"
+"$(dirname "$0")/install.sh" node
 lifecycle=
 own_cluster && lifecycle=1
 export PODS_STATE=${PODS_STATE:-$(mktemp -d /tmp/pods-test.XXXXXX)}

@@ -5,28 +5,12 @@ package client
 import (
 	"time"
 
+	"github.com/pods-service/pods/shared/client/api"
 	"github.com/pods-service/pods/shared/pods"
 )
 
 // Time is a moment as the API writes it: UTC, microseconds, no offset.
-type Time struct{ time.Time }
-
-const timeLayout = "2006-01-02T15:04:05.000000"
-
-// MarshalJSON implements json.Marshaler.
-func (t Time) MarshalJSON() ([]byte, error) {
-	return []byte(`"` + t.UTC().Format(timeLayout) + `"`), nil
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (t *Time) UnmarshalJSON(data []byte) error {
-	if string(data) == "null" {
-		return nil
-	}
-	parsed, err := time.ParseInLocation(`"`+timeLayout+`"`, string(data), time.UTC)
-	t.Time = parsed
-	return err
-}
+type Time = api.Time
 
 // Pod is a pod as the API shows it.
 type Pod struct {
@@ -72,8 +56,8 @@ func FromPod(pod pods.Pod) Pod {
 		TimeToStopTS:         fromTime(pod.TimeToStopTS),
 		Status:               pod.Status,
 		StatusContainer:      pod.StatusContainer,
-		CreationTS:           Time{pod.CreationTS},
-		UpdateTS:             Time{pod.UpdateTS},
+		CreationTS:           Time{Time: pod.CreationTS},
+		UpdateTS:             Time{Time: pod.UpdateTS},
 		StartInstanceTS:      fromTime(pod.StartInstanceTS),
 	}
 }
@@ -82,7 +66,7 @@ func fromTime(t *time.Time) *Time {
 	if t == nil {
 		return nil
 	}
-	return &Time{*t}
+	return &Time{Time: *t}
 }
 
 func orEmpty[T any](m map[string]T) map[string]T {
@@ -93,18 +77,10 @@ func orEmpty[T any](m map[string]T) map[string]T {
 }
 
 // Logs is the output of a pod and what was done to it.
-type Logs struct {
-	Logs       string   `json:"logs"`
-	ActionLogs []string `json:"action_logs"`
-}
+type Logs = api.LogsModel
 
 // Credentials is the name and password that a pod's containers were given.
-type Credentials struct {
-	UserUsername string `json:"user_username"`
-	UserPassword string `json:"user_password"`
-}
+type Credentials = api.CredentialsModel
 
 // Permissions lists who may do what, each "user:LEVEL".
-type Permissions struct {
-	Permissions []string `json:"permissions"`
-}
+type Permissions = api.PermissionsModel

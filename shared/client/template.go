@@ -1,29 +1,19 @@
 package client
 
 import (
+	"github.com/pods-service/pods/shared/client/api"
 	"github.com/pods-service/pods/shared/pods"
 	"github.com/pods-service/pods/shared/templates"
 )
 
 // Template is a template as the API shows it.
-type Template struct {
-	TemplateID     string   `json:"template_id"`
-	Description    string   `json:"description"`
-	Metatags       []string `json:"metatags"`
-	ArchiveMessage string   `json:"archive_message"`
-	CreationTS     Time     `json:"creation_ts"`
-	UpdateTS       Time     `json:"update_ts"`
-	TenantID       string   `json:"tenant_id"` // empty for one that the service ships
-	SiteID         string   `json:"site_id"`   // likewise
-	// Permissions is for those who have USER.
-	Permissions []string `json:"permissions,omitempty"`
-}
+type Template = api.TemplateResponseModel
 
 // FromTemplate returns template as the API shows it, without its permissions.
 func FromTemplate(template templates.Template) Template {
 	return Template{
 		TemplateID: template.ID, Description: template.Description, Metatags: append([]string{}, template.Metatags...),
-		ArchiveMessage: template.ArchiveMessage, CreationTS: Time{template.CreationTS}, UpdateTS: Time{template.UpdateTS},
+		ArchiveMessage: template.ArchiveMessage, CreationTS: Time{Time: template.CreationTS}, UpdateTS: Time{Time: template.UpdateTS},
 		TenantID: template.TenantID, SiteID: template.SiteID,
 	}
 }
@@ -75,7 +65,7 @@ type PodDefinition struct {
 func FromTag(tag templates.Tag, full bool) TemplateTag {
 	shown := TemplateTag{
 		Tag: tag.Reference.Tag, TagTimestamp: tag.Reference.Tag + "@" + tag.Reference.Timestamp,
-		CommitMessage: tag.CommitMessage, AddedBy: tag.AddedBy, CreationTS: Time{tag.Created},
+		CommitMessage: tag.CommitMessage, AddedBy: tag.AddedBy, CreationTS: Time{Time: tag.Created},
 	}
 	if full {
 		shown.TemplateID, shown.PodDefinition = tag.Reference.TemplateID, fromDefinition(tag.Definition)

@@ -6,11 +6,12 @@ import (
 	"github.com/pods-service/pods/shared/rest"
 )
 
-// Handler returns the whole API: its routes below "/" and "/v3", what extra
-// serves by path (a tenant's issuer, metrics), and what every request needs.
+// Handler returns the whole API: its routes and its description below "/" and
+// "/v3", what extra serves by path (a tenant's issuer, metrics), and what every
+// request needs.
 func (s *Server) Handler(config rest.Config, origins []string, extra map[string]http.Handler) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/", rest.StripVersion(rest.NewRouter(config, s.Routes())))
+	mux.Handle("/", rest.StripVersion(describe(rest.NewRouter(config, s.Routes()))))
 	for path, handler := range extra {
 		mux.Handle(path, handler)
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/pods-service/pods/shared/permissions"
 	"github.com/pods-service/pods/shared/pods"
 	"github.com/pods-service/pods/shared/podstest"
+	"github.com/pods-service/pods/shared/podstest/openapitest"
 	"github.com/pods-service/pods/shared/postgres"
 	"github.com/pods-service/pods/shared/rest"
 	"github.com/pods-service/pods/shared/templates"
@@ -89,7 +90,7 @@ func newService(t *testing.T, options ...podstest.Option) *service {
 	handler := api.Handler(rest.Config{
 		Authenticator: auth.NewAuthenticator(registry, config.SiteID), Admins: admins, Logger: logger, Version: "1.2.3", Timeout: 30 * time.Second,
 	}, []string{"*"}, map[string]http.Handler{"/v3/oauth2/": tokens, "/v3/tenants": tokens})
-	running := httptest.NewUnstartedServer(handler)
+	running := httptest.NewUnstartedServer(openapitest.Check(t, handler))
 	_ = running.Listener.Close()
 	running.Listener = listener
 	running.Start()
