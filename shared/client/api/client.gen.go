@@ -921,7 +921,8 @@ type UploadResult struct {
 	Uploaded string `json:"uploaded"`
 }
 
-// ModelsPodsNetworking How one port of a pod is reached. Applications are always reached by TLS.
+// ModelsPodsNetworking How one port of a pod is reached. The gateway serves `http`. It lets nobody through to a port with `tapis_auth` or
+// an `ip_allow_list`, which it cannot check, and does not act on the `cors` fields.
 type ModelsPodsNetworking struct {
 	// CorsAllowCredentials Whether those pages may send credentials.
 	CorsAllowCredentials *bool `json:"cors_allow_credentials,omitempty"`
@@ -1008,7 +1009,8 @@ type ModelsPodsVolumeMount struct {
 	Type *string `json:"type,omitempty"`
 }
 
-// ModelsTemplatesTagsNetworking How one port of a pod is reached. Applications are always reached by TLS.
+// ModelsTemplatesTagsNetworking How one port of a pod is reached. The gateway serves `http`. It lets nobody through to a port with `tapis_auth` or
+// an `ip_allow_list`, which it cannot check, and does not act on the `cors` fields.
 type ModelsTemplatesTagsNetworking = ModelsPodsNetworking
 
 // ModelsTemplatesTagsResources What one pod may use, as far as the template says so.
