@@ -138,7 +138,7 @@ var afterStop = []call{
 	{"delete_image", "root", "DELETE /v3/pods/images/$img", "", 200, "Image successfully deleted."},
 	{"list_dead_letters", "alice", "GET /v3/pods/dead-letters", "", 403, "for site admins"},
 	{"list_dead_letters", "root", "GET /v3/pods/dead-letters", "", 200, "Dead letters retrieved successfully."},
-	{"resend_dead_letter", "root", "POST /v3/pods/dead-letters/none/resend?trigger=spawner", "", 404, notFound},
+	{"resend_dead_letter", "root", "POST /v3/pods/dead-letters/none/resend?trigger=spawner", "", 404, "There is no dead letter"},
 	{"delete_dead_letter", "root", "DELETE /v3/pods/dead-letters/none", "", 400, "trigger is required"},
 }
 

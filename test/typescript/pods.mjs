@@ -98,7 +98,7 @@ export async function podOperations(t) {
     const destPath = "/tmp/from typescript.txt";
     const uploaded = await result(pods.uploadToPod({ podId, file: new Blob(["one\ntwo\n"]), destPath }));
     assert.deepEqual(uploaded, { uploaded: destPath, pod_name: podId });
-    const read = await result(pods.execPodCommands({ podId, executePodCommands: { commands: ["cat", destPath] } }));
+    const read = await result(pods.execPodCommands({ podId, executePodCommands: { commands: ["sh", "-c", `cat "$0"`, destPath] } }));
     assert.equal(read.execution_results[0].stdout, "one\ntwo\n");
   });
   await t.test("stop, start and restart", async () => {

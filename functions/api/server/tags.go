@@ -162,6 +162,9 @@ func (s *Server) savePodAsTemplateTag(ctx context.Context, req *rest.Request) (r
 	if err != nil {
 		return rest.Result{}, err
 	}
+	// Clients may name one of the pod's networking entries, as in its address.
+	podID, _, _ := strings.Cut(req.PathValue("pod_id"), "-")
+	req.SetPathValue("pod_id", podID)
 	pod, _, err := s.load(ctx, req)
 	if err != nil {
 		return rest.Result{}, err
