@@ -80,27 +80,6 @@ func (s *Store) Pod(ctx context.Context, tenantID, podID string) (pods.Pod, perm
 	return podAndPermissions(ctx, s.pool, query, tenantID, podID)
 }
 
-// ListPods returns the pods that username may read, oldest first.
-func (s *Store) ListPods(ctx context.Context, tenantID, username string) ([]pods.Pod, error) {
-	const query = `
-		SELECT` + podColumns + `
-		FROM pods AS p JOIN pod_permissions AS e ON e.tenant_id = p.tenant_id AND e.pod_id = p.pod_id
-		WHERE p.tenant_id = @tenant_id AND e.username = @username
-		ORDER BY p.creation_ts, p.pod_id`
-
-	return list(ctx, s.pool, query, pgx.StrictNamedArgs{"tenant_id": tenantID, "username": username})
-}
-
-// ListTenantPods returns all pods of a tenant, oldest first.
-func (s *Store) ListTenantPods(ctx context.Context, tenantID string) ([]pods.Pod, error) {
-	const query = `
-		SELECT` + podColumns + `
-		FROM pods AS p WHERE p.tenant_id = @tenant_id
-		ORDER BY p.creation_ts, p.pod_id`
-
-	return list(ctx, s.pool, query, pgx.StrictNamedArgs{"tenant_id": tenantID})
-}
-
 // DeletePod removes a pod with all that belongs to it, if authorize does not
 // object to the pod as it is, and leaves a tombstone and the event
 // pod.deleted. The id can be used again at once.
