@@ -28,3 +28,6 @@ var Translate = translate
 
 // PodChunk is how many pods Pods reads at a time.
 const PodChunk = podChunk
+
+// Named are named arguments.
+type Named = named

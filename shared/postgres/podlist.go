@@ -48,7 +48,7 @@ func (s *Store) ListTenantPods(ctx context.Context, tenantID string) ([]ListedPo
 }
 
 func (s *Store) listPods(ctx context.Context, query string, args pgx.StrictNamedArgs) ([]ListedPod, error) {
-	rows, err := s.pool.Query(ctx, query, args)
+	rows, err := s.pool.Query(ctx, query, named(args))
 	if err != nil {
 		return nil, translate(err)
 	}

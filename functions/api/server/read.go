@@ -116,17 +116,20 @@ func (s *Server) getPod(ctx context.Context, req *rest.Request) (rest.Result, er
 		return rest.Result{}, err
 	}
 	result := rest.Result{Message: "Pod retrieved successfully.", Value: client.FromPod(pod)}
-	derived, err := s.Deriver.Derive(ctx, pod)
-	switch {
-	case err == nil:
-		result.Metadata = s.links(derived.Pod)
-	case isDerived:
-		return rest.Result{}, err
-	}
 	if isDerived {
-		result.Value = client.FromPod(derived.Pod)
+		derived, err := s.Deriver.Derive(ctx, pod)
+		if err != nil {
+			return rest.Result{}, err
+		}
+		result.Value, result.Metadata = client.FromPod(derived.Pod), s.links(derived.Pod)
+		return result, nil
 	}
-	return result, nil // a pod whose template is gone can still be read
+	// A pod whose template is gone can still be read.
+	if networking, err := s.Deriver.Networking(ctx, pod); err == nil {
+		pod.Networking = networking
+		result.Metadata = s.links(pod)
+	}
+	return result, nil
 }
 
 // getDerivedPod serves GET /pods/{pod_id}/derived: the pod merged with its
