@@ -2,7 +2,6 @@ package pods
 
 import (
 	"crypto/rand"
-	"math/big"
 	"regexp"
 	"strings"
 )
@@ -29,13 +28,15 @@ func NewCredentials(podID string) Credentials {
 }
 
 func randomPassword(length int) string {
-	password := make([]byte, length)
-	for i := range password {
-		n, err := rand.Int(rand.Reader, big.NewInt(int64(len(passwordAlphabet))))
-		if err != nil {
-			panic(err) // crypto/rand never fails on the systems we run on
+	password, random := make([]byte, 0, length), make([]byte, 2*length)
+	for len(password) < length {
+		_, _ = rand.Read(random) // never fails
+		for _, b := range random {
+			// Six bits are a letter or are dropped, so that each is as likely.
+			if i := int(b & 63); i < len(passwordAlphabet) && len(password) < length {
+				password = append(password, passwordAlphabet[i])
+			}
 		}
-		password[i] = passwordAlphabet[n.Int64()]
 	}
 	return string(password)
 }

@@ -80,7 +80,7 @@ func (t *tx) insertCredentials(tenantID, podID string, sealed sealedFields) {
 		INSERT INTO pod_credentials (tenant_id, pod_id, user_username, user_password, admin_username, admin_password)
 		VALUES (@tenant_id, @pod_id, @user_username, @user_password, @admin_username, @admin_password)`
 
-	args := pgx.StrictNamedArgs{"tenant_id": tenantID, "pod_id": podID}
+	args := named{"tenant_id": tenantID, "pod_id": podID}
 	for field, value := range sealed {
 		args[field] = value
 	}

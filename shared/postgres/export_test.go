@@ -25,3 +25,9 @@ func MigrateTo(ctx context.Context, pool *pgxpool.Pool, version int64) error {
 
 // Translate is translate, for tests that bring errors of their own.
 var Translate = translate
+
+// PodChunk is how many pods Pods reads at a time.
+const PodChunk = podChunk
+
+// Named are named arguments.
+type Named = named

@@ -35,9 +35,15 @@ func TestOutage(t *testing.T) {
 	wantUnavailable(t, "a change under way", err)
 	again := podstest.Pod(podstest.ID("again"))
 	calls := map[string]func() error{
-		"Ping":      func() error { return store.Ping(ctx) },
-		"Pod":       func() error { _, _, err := store.Pod(ctx, pod.TenantID, pod.ID); return err },
-		"ListPods":  func() error { _, err := store.ListPods(ctx, pod.TenantID, "alice"); return err },
+		"Ping":     func() error { return store.Ping(ctx) },
+		"Pod":      func() error { _, _, err := store.Pod(ctx, pod.TenantID, pod.ID); return err },
+		"ListPods": func() error { _, err := store.ListPods(ctx, pod.TenantID, "alice"); return err },
+		"Pods": func() (last error) {
+			for _, err := range store.Pods(ctx, pod.TenantID, []postgres.ListedPod{{UID: pod.UID}}) {
+				last = err
+			}
+			return last
+		},
 		"CreatePod": func() error { _, err := store.CreatePod(ctx, again, pods.Credentials{}, "alice"); return err },
 		"DeletePod": func() error { return store.DeletePod(ctx, pod.TenantID, pod.ID, allow) },
 		"ClaimPod":  func() error { _, _, err := store.ClaimPod(ctx, pod.Ref()); return err },

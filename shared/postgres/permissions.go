@@ -1,10 +1,6 @@
 package postgres
 
-import (
-	"github.com/jackc/pgx/v5"
-
-	"github.com/pods-service/pods/shared/permissions"
-)
+import "github.com/pods-service/pods/shared/permissions"
 
 // setPermissions replaces the entries of a pod.
 func (t *tx) setPermissions(tenantID, podID string, set permissions.Set) {
@@ -17,8 +13,8 @@ func (t *tx) setPermissions(tenantID, podID string, set permissions.Set) {
 		FROM unnest(@users::text[], @levels::smallint[]) WITH ORDINALITY AS entry (username, level, position)`
 
 	users, levels := columns(set)
-	t.batch.Queue(remove, pgx.StrictNamedArgs{"tenant_id": tenantID, "pod_id": podID})
-	t.batch.Queue(insert, pgx.StrictNamedArgs{
+	t.batch.Queue(remove, named{"tenant_id": tenantID, "pod_id": podID})
+	t.batch.Queue(insert, named{
 		"tenant_id": tenantID, "pod_id": podID, "users": users, "levels": levels,
 	})
 }

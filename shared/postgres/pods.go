@@ -25,16 +25,14 @@ func (s *Store) CreatePod(ctx context.Context, pod pods.Pod, creds pods.Credenti
 	}
 	var created pods.Pod
 	err = s.inTx(ctx, func(t *tx) error {
-		if created, err = t.insertPod(ctx, pod); err != nil {
-			return err
-		}
+		t.insertPod(pod, &created)
 		t.setPermissions(pod.TenantID, pod.ID, permissions.Set{{User: by, Level: permissions.Admin}})
 		t.insertCredentials(pod.TenantID, pod.ID, sealed)
 		t.log(pod.TenantID, pod.ID, pods.ActionCreated(by))
-		if created.Status == pods.StatusRequested {
-			return t.emit(events.TypePodRequested, pods.ActorAPI, created)
+		if pod.Status == pods.StatusRequested {
+			return t.emit(events.TypePodRequested, pods.ActorAPI, pod)
 		}
-		return t.emit(events.TypePodUpdated, pods.ActorAPI, created)
+		return t.emit(events.TypePodUpdated, pods.ActorAPI, pod)
 	})
 	if pods.KindOf(err) == pods.KindConflict {
 		return pods.Pod{}, &pods.Error{Kind: pods.KindConflict, Err: err, Message: fmt.Sprintf(
@@ -46,7 +44,9 @@ func (s *Store) CreatePod(ctx context.Context, pod pods.Pod, creds pods.Credenti
 	return created, nil
 }
 
-func (t *tx) insertPod(ctx context.Context, pod pods.Pod) (pods.Pod, error) {
+// insertPod adds pod; created is set to it, as it is stored, when the batch has
+// been run.
+func (t *tx) insertPod(pod pods.Pod, created *pods.Pod) {
 	const query = `
 		INSERT INTO pods AS p (
 			tenant_id, pod_id, site_id, uid, instance, k8s_name,
@@ -66,7 +66,11 @@ func (t *tx) insertPod(ctx context.Context, pod pods.Pod) (pods.Pod, error) {
 		"status": pod.Status, "status_requested": pod.StatusRequested, "status_since": pod.StatusSince,
 		"creation_ts": pod.CreationTS, "update_ts": pod.UpdateTS,
 	}))
-	return one(ctx, t, query, args)
+	t.batch.Queue(query, named(args)).Query(func(rows pgx.Rows) error {
+		row, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[podRow])
+		*created = row.toPod()
+		return err
+	})
 }
 
 // Pod returns a pod and who may do what with it.
@@ -78,27 +82,6 @@ func (s *Store) Pod(ctx context.Context, tenantID, podID string) (pods.Pod, perm
 		FROM pods AS p WHERE p.tenant_id = @tenant_id AND p.pod_id = @pod_id`
 
 	return podAndPermissions(ctx, s.pool, query, tenantID, podID)
-}
-
-// ListPods returns the pods that username may read, oldest first.
-func (s *Store) ListPods(ctx context.Context, tenantID, username string) ([]pods.Pod, error) {
-	const query = `
-		SELECT` + podColumns + `
-		FROM pods AS p JOIN pod_permissions AS e ON e.tenant_id = p.tenant_id AND e.pod_id = p.pod_id
-		WHERE p.tenant_id = @tenant_id AND e.username = @username
-		ORDER BY p.creation_ts, p.pod_id`
-
-	return list(ctx, s.pool, query, pgx.StrictNamedArgs{"tenant_id": tenantID, "username": username})
-}
-
-// ListTenantPods returns all pods of a tenant, oldest first.
-func (s *Store) ListTenantPods(ctx context.Context, tenantID string) ([]pods.Pod, error) {
-	const query = `
-		SELECT` + podColumns + `
-		FROM pods AS p WHERE p.tenant_id = @tenant_id
-		ORDER BY p.creation_ts, p.pod_id`
-
-	return list(ctx, s.pool, query, pgx.StrictNamedArgs{"tenant_id": tenantID})
 }
 
 // DeletePod removes a pod with all that belongs to it, if authorize does not
@@ -137,7 +120,7 @@ func (s *Store) DeletePod(ctx context.Context, tenantID, podID string, authorize
 }
 
 func podAndPermissions(ctx context.Context, db queryer, query, tenantID, podID string) (pods.Pod, permissions.Set, error) {
-	rows, err := db.Query(ctx, query, pgx.StrictNamedArgs{"tenant_id": tenantID, "pod_id": podID})
+	rows, err := db.Query(ctx, query, named{"tenant_id": tenantID, "pod_id": podID})
 	if err != nil {
 		return pods.Pod{}, nil, translate(err)
 	}

@@ -114,49 +114,6 @@ func TestCreatePodAtOnce(t *testing.T) {
 	}
 }
 
-func TestListPods(t *testing.T) {
-	t.Parallel()
-
-	store := podstest.Store(t)
-	clock := podstest.NewClock()
-	var want []string
-	for _, id := range []string{"zeta", "alpha", "mid"} {
-		podstest.Create(t, store, podstest.ID(id), func(pod *pods.Pod) { pod.CreationTS = clock.Now() })
-		clock.Advance(1e9)
-		want = append(want, id)
-	}
-	shared := permissions.Set{{User: "alice", Level: permissions.Admin}, {User: "bob", Level: permissions.Read}}
-	setPermissions(t, store, "dev", "mid", shared)
-
-	tests := map[string]struct {
-		user string
-		want []string
-	}{
-		"Owner":          {"alice", want},
-		"Reader":         {"bob", []string{"mid"}},
-		"Stranger":       {"carol", nil},
-		"PrefixOfName":   {"alic", nil},
-		"LikePattern":    {"%", nil},
-		"OtherCase":      {"Alice", nil},
-		"NameWithSuffix": {"bob2", nil},
-	}
-	for name, tc := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-
-			listed, err := store.ListPods(t.Context(), "dev", tc.user)
-			if err != nil {
-				t.Fatalf("ListPods: %v", err)
-			}
-			var got []string
-			for _, pod := range listed {
-				got = append(got, pod.ID)
-			}
-			wantSame(t, "the list, oldest first", got, tc.want)
-		})
-	}
-}
-
 func TestDeletePod(t *testing.T) {
 	t.Parallel()
 

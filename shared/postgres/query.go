@@ -32,7 +32,7 @@ func (s *Store) db(ctx context.Context) queryer {
 // one returns the pod of a query that gives one row of podColumns. The error
 // is pgx.ErrNoRows when it gives none.
 func one(ctx context.Context, db queryer, query string, args pgx.StrictNamedArgs) (pods.Pod, error) {
-	rows, err := db.Query(ctx, query, args)
+	rows, err := db.Query(ctx, query, named(args))
 	if err != nil {
 		return pods.Pod{}, err
 	}
@@ -42,7 +42,7 @@ func one(ctx context.Context, db queryer, query string, args pgx.StrictNamedArgs
 
 // list returns the pods of a query that gives rows of podColumns.
 func list(ctx context.Context, db queryer, query string, args pgx.StrictNamedArgs) ([]pods.Pod, error) {
-	rows, err := db.Query(ctx, query, args)
+	rows, err := db.Query(ctx, query, named(args))
 	if err != nil {
 		return nil, translate(err)
 	}

@@ -92,7 +92,7 @@ func (t *tx) emitIn(traceparent, eventType string, by pods.Actor, data events.Po
 	if err != nil {
 		return fmt.Errorf("encode event %s: %w", eventType, err)
 	}
-	t.batch.Queue(query, pgx.StrictNamedArgs{
+	t.batch.Queue(query, named{
 		"tenant_id": data.TenantID, "event_id": event.ID(), "event": document, "now": t.now,
 	})
 	t.events = append(t.events, event)
@@ -118,7 +118,7 @@ func (t *tx) log(tenantID, podID, text string) {
 		WHERE old.tenant_id = @tenant_id AND old.pod_id = @pod_id
 			AND old.line > 1 AND old.line <= added.line - @kept::bigint`
 
-	t.batch.Queue(query, pgx.StrictNamedArgs{
+	t.batch.Queue(query, named{
 		"tenant_id": tenantID, "pod_id": podID, "text": text, "now": t.now,
 		"kept": pods.MaxActionLogs - 1, // and the first
 	})

@@ -41,7 +41,7 @@ type Envelope struct {
 	Message any `json:"message"`
 	// Metadata is never null; a nil map is written as {}.
 	Metadata map[string]any `json:"metadata"`
-	// Result is null when there is none.
+	// Result is null when there is none. A List is written item by item.
 	Result any `json:"result"`
 	// Status is StatusSuccess or StatusError.
 	Status string `json:"status"`
@@ -53,9 +53,13 @@ type Envelope struct {
 // DefaultMessage on success and the status's own text otherwise.
 //
 // When Result or Metadata cannot be turned into JSON, Write sends the answer of
-// an internal error instead and returns why, for the caller to log. A client
-// that has gone away is not an error.
+// an internal error instead and returns why, for the caller to log. A List that
+// fails is answered by its error, and cut short when part of it has been sent
+// already: see CutShort. A client that has gone away is not an error.
 func (e Envelope) Write(w http.ResponseWriter, httpStatus int) error {
+	if list, ok := e.Result.(List); ok {
+		return e.writeList(w, httpStatus, list)
+	}
 	body, err := e.encode(httpStatus)
 	if err != nil {
 		httpStatus = http.StatusInternalServerError
@@ -63,13 +67,22 @@ func (e Envelope) Write(w http.ResponseWriter, httpStatus int) error {
 		body, _ = failed.encode(httpStatus) // strings alone: always encodes
 		err = fmt.Errorf("encode answer: %w", err)
 	}
+	writeWhole(w, httpStatus, body)
+	return err
+}
+
+// writeWhole sends an answer that is known to its end.
+func writeWhole(w http.ResponseWriter, httpStatus int, body []byte) {
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	writeHeader(w, httpStatus)
+	_, _ = w.Write(body) // fails only when the client is gone
+}
+
+func writeHeader(w http.ResponseWriter, httpStatus int) {
 	header := w.Header()
 	header.Set("Content-Type", ContentType)
-	header.Set("Content-Length", strconv.Itoa(len(body)))
 	header.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(httpStatus)
-	_, _ = w.Write(body) // fails only when the client is gone
-	return err
 }
 
 func (e Envelope) encode(httpStatus int) ([]byte, error) {
@@ -83,14 +96,18 @@ func (e Envelope) encode(httpStatus int) ([]byte, error) {
 		}
 	}
 	var body bytes.Buffer
-	encoder := json.NewEncoder(&body)
-	// The body is never read as HTML, and messages quote placeholders such as
-	// <TAPIS_x> that should stay readable.
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(e); err != nil {
+	if err := newEncoder(&body).Encode(e); err != nil {
 		return nil, err
 	}
 	return body.Bytes(), nil
+}
+
+// newEncoder returns the encoder of answers. They are never read as HTML, and
+// messages quote placeholders such as <TAPIS_x> that should stay readable.
+func newEncoder(body *bytes.Buffer) *json.Encoder {
+	encoder := json.NewEncoder(body)
+	encoder.SetEscapeHTML(false)
+	return encoder
 }
 
 // WriteResult answers a request that succeeded. A nil result is written as

@@ -44,8 +44,12 @@ var slashes = regexp.MustCompile(`//+`)
 func CollapseSlashes(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		escaped := r.URL.EscapedPath()
+		if !strings.Contains(escaped, "//") {
+			next.ServeHTTP(w, r)
+			return
+		}
 		collapsed := slashes.ReplaceAllLiteralString(escaped, "/")
-		if path, err := url.PathUnescape(collapsed); err == nil && collapsed != escaped {
+		if path, err := url.PathUnescape(collapsed); err == nil {
 			u := *r.URL
 			u.Path, u.RawPath = path, collapsed
 			r2 := *r

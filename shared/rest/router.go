@@ -160,10 +160,15 @@ func (r *Router) endpoint(route Route) http.Handler {
 			if result.IsError {
 				answer.Status = StatusError
 			}
-			err = answer.Write(w, status)
+			if err = answer.Write(w, status); err != nil {
+				status = HTTPStatus(err) // for the log: it may have been too late to send it
+			}
 		}
 		end(status)
 		r.log(request, route, status, time.Since(start), err)
+		if CutShort(err) {
+			panic(http.ErrAbortHandler) // or the client would take what it got for all there is
+		}
 	})
 }
 

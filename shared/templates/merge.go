@@ -48,10 +48,29 @@ func (d *Deriver) Derive(ctx context.Context, pod pods.Pod) (Derived, error) {
 	if err != nil {
 		return Derived{}, err
 	}
-	profile := imageProfile(pod, chain)
+	profile, networking := imageProfile(pod, chain), d.networking(pod, chain)
 	pod.Spec = merge(pod, chain)
-	pod.Networking = pods.WithURLs(pod.Networking, pod.ID, d.domains(pod.TenantID))
+	pod.Networking = networking
 	return Derived{Pod: pod, Profile: profile}, nil
+}
+
+// Networking returns the networking of the pod that Derive returns, without
+// merging anything else.
+//
+// Errors: those of Resolve.
+func (d *Deriver) Networking(ctx context.Context, pod pods.Pod) (map[string]pods.Networking, error) {
+	if pod.Template == "" {
+		return pod.Networking, nil
+	}
+	chain, err := Resolve(ctx, d.pinned, pod.Template)
+	if err != nil {
+		return nil, err
+	}
+	return d.networking(pod, chain), nil
+}
+
+func (d *Deriver) networking(pod pods.Pod, chain []Tag) map[string]pods.Networking {
+	return pods.WithURLs(mergeNetworking(pod, chain), pod.ID, d.domains(pod.TenantID))
 }
 
 // Pin returns reference with the tag and timestamp that it means now, and the
@@ -86,8 +105,11 @@ func imageProfile(pod pods.Pod, chain []Tag) Profile {
 	return ProfileRestricted
 }
 
+// merge merges everything but the networking.
 func merge(pod pods.Pod, chain []Tag) pods.Spec {
-	spec := pod.Clone()
+	spec := pod.Spec
+	spec.EnvironmentVariables, spec.VolumeMounts, spec.Networking = nil, nil, nil // made anew, not to be copied
+	spec = spec.Clone()
 	take(&spec.Image, pod.HasModified("image") && pod.Image != "", chain, func(p pods.Patch) pods.Optional[string] { return p.Image })
 	take(&spec.Description, pod.HasModified("description"), chain, func(p pods.Patch) pods.Optional[string] { return p.Description })
 	take(&spec.Command, pod.HasModified("command"), chain, func(p pods.Patch) pods.Optional[[]string] { return p.Command })
@@ -100,7 +122,6 @@ func merge(pod pods.Pod, chain []Tag) pods.Spec {
 	}
 	mergeEnvironment(&spec, pod, chain)
 	mergeVolumes(&spec, pod, chain)
-	mergeNetworking(&spec, pod, chain)
 	return spec
 }
 
@@ -155,7 +176,7 @@ func mergeVolumes(spec *pods.Spec, pod pods.Pod, chain []Tag) {
 
 // mergeNetworking lays the pod's entries over the templates'. The entry that
 // every pod has by default gives way as soon as a template defines any.
-func mergeNetworking(spec *pods.Spec, pod pods.Pod, chain []Tag) {
+func mergeNetworking(pod pods.Pod, chain []Tag) map[string]pods.Networking {
 	merged := map[string]pods.Networking{}
 	for _, tag := range slices.Backward(chain) {
 		maps.Copy(merged, tag.Definition.Networking.Value)
@@ -163,5 +184,5 @@ func mergeNetworking(spec *pods.Spec, pod pods.Pod, chain []Tag) {
 	if pod.HasModified("networking") || len(merged) == 0 {
 		maps.Copy(merged, pod.Networking)
 	}
-	spec.Networking = merged
+	return merged
 }

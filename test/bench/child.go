@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"time"
@@ -31,6 +33,7 @@ type sideSettings struct {
 	Kubeconfig  string
 	Namespace   string
 	Sink        string // URL that takes events
+	TenantsFile string // as auth.FileSource reads it
 	Rate        int    // events per second
 	Part, Parts int    // which of the pods are this process's: every Parts-th from Part
 }
@@ -48,10 +51,11 @@ type answer struct {
 type side func(ctx context.Context, settings sideSettings, ready func(address string, counts func() map[string]int64)) error
 
 var sides = map[string]side{
-	"health":   healthSide,
-	"rewriter": rewriterSide,
-	"producer": producerSide,
-	"handler":  handlerSide,
+	"apibaseline": apiBaselineSide,
+	"health":      healthSide,
+	"rewriter":    rewriterSide,
+	"producer":    producerSide,
+	"handler":     handlerSide,
 }
 
 // runSide is the main function of a side. It ends when its standard input does,
@@ -75,6 +79,21 @@ func runSide(name string) error {
 	})
 	if err != nil && ctx.Err() == nil {
 		return fmt.Errorf("side %s: %w", name, err)
+	}
+	return nil
+}
+
+// serveSide serves handler on a free port until ctx ends.
+func serveSide(ctx context.Context, handler http.Handler, ready func(string, func() map[string]int64), counts func() map[string]int64) error {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	server := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: handler}
+	context.AfterFunc(ctx, func() { _ = server.Shutdown(context.WithoutCancel(ctx)) })
+	ready(listener.Addr().String(), counts)
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
 	}
 	return nil
 }

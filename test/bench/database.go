@@ -9,8 +9,12 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	assets "github.com/pods-service/pods"
+	"github.com/pods-service/pods/shared/document"
+	"github.com/pods-service/pods/shared/pods"
 	"github.com/pods-service/pods/shared/postgres"
 	"github.com/pods-service/pods/shared/servers"
+	"github.com/pods-service/pods/shared/templates"
 )
 
 // startServers starts a Postgres of the benchmark's own in a new folder;
@@ -44,4 +48,18 @@ func openDatabase(ctx context.Context, url string) (*pgxpool.Pool, error) {
 		return nil, fmt.Errorf("migrate the database: %w", err)
 	}
 	return pool, nil
+}
+
+// shipTemplates stores the templates that come with the service and returns the
+// reference that one of them means now.
+func shipTemplates(ctx context.Context, store *postgres.Store, templateID string) (string, error) {
+	catalog, err := document.LoadTemplates(assets.Templates(), pods.NewRules())
+	if err != nil {
+		return "", err
+	}
+	if err := store.Ship(ctx, catalog.Tags()); err != nil {
+		return "", err
+	}
+	tag, err := catalog.Tag(ctx, templates.Reference{TemplateID: templateID, Tag: templates.DefaultTag})
+	return tag.Reference.String(), err
 }

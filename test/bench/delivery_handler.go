@@ -2,13 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"sync/atomic"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -56,12 +53,8 @@ func handlerSide(ctx context.Context, settings sideSettings, ready func(string, 
 	if err := pool.Ping(ctx); err != nil {
 		return err
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
 	var handled atomic.Int64
-	server := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		event, err := events.Read(w, r)
 		if err == nil {
 			_, err = pool.Exec(r.Context(), query, pgx.StrictNamedArgs{
@@ -73,11 +66,6 @@ func handlerSide(ctx context.Context, settings sideSettings, ready func(string, 
 			handled.Add(1)
 		}
 		events.Acknowledge(w, r, logger, event, err)
-	})}
-	context.AfterFunc(ctx, func() { _ = server.Shutdown(context.WithoutCancel(ctx)) })
-	ready(listener.Addr().String(), func() map[string]int64 { return map[string]int64{"handled": handled.Load()} })
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
+	})
+	return serveSide(ctx, handler, ready, func() map[string]int64 { return map[string]int64{"handled": handled.Load()} })
 }

@@ -42,7 +42,10 @@ type fleet struct {
 	store   *postgres.Store // by a clock that is fleetAge behind
 	cluster *kube.Client    // nil for rows alone
 	nodes   *nodes
-	size    int
+	// template is the reference, with its timestamp, of what the pods are made
+	// from besides their image; empty for none.
+	template string
+	size     int
 }
 
 // grow brings the fleet to size pods, running ones where there is a cluster.
@@ -84,6 +87,9 @@ func (f *fleet) create(ctx context.Context, i int) (pods.Pod, error) {
 		EnvironmentVariables: pods.Some(map[string]string{"GREETING": "hello"}),
 		// The clock of health is set ahead once; no pod's time to stop may come by it.
 		TimeToStopDefault: pods.Some(int64(30 * 24 * time.Hour / time.Second)),
+	}
+	if f.template != "" {
+		patch.Template = pods.Some(f.template)
 	}
 	pod, err := pods.New(fleetCaller, fleetTenant, patch, pods.NewRules(), uuid.NewString(), time.Now().Add(-fleetAge))
 	if err != nil {

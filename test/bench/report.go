@@ -45,6 +45,13 @@ func (f figure) maxRatio(limit float64) figure {
 	return f
 }
 
+// minRatio is maxRatio for what had better be more.
+func (f figure) minRatio(limit float64) figure {
+	f.Target = "ratio >= " + number(limit)
+	f.Met = new(f.Ratio != nil && *f.Ratio >= limit)
+	return f
+}
+
 // maxMore sets the target as a distance from the baseline.
 func (f figure) maxMore(limit float64) figure {
 	f.Target = "more <= " + number(limit) + " " + f.Unit

@@ -73,6 +73,16 @@ func processes() []process {
 	return table
 }
 
+// processCPU returns the CPU time of a process, 0 for one that is not there.
+func processCPU(pid int) time.Duration {
+	for _, p := range processes() {
+		if p.pid == pid {
+			return p.cpu
+		}
+	}
+	return 0
+}
+
 // postgresCPU returns the CPU time of the Postgres that this process has
 // started.
 func postgresCPU() time.Duration {

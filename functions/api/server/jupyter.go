@@ -46,17 +46,17 @@ func (s *Server) findNotebookPod(ctx context.Context, caller pods.Caller) (pods.
 		return pods.Pod{}, false, err
 	}
 	for _, listed := range list {
-		if !strings.HasPrefix(listed.Template, notebookTemplate+":") || listed.StatusRequested != pods.DesiredOn {
+		if !strings.HasPrefix(listed.Template, notebookTemplate+":") {
 			continue
 		}
-		pod, set, err := s.Store.Pod(ctx, listed.TenantID, listed.ID)
+		pod, set, err := s.Store.Pod(ctx, caller.TenantID, listed.ID)
 		if pods.KindOf(err) == pods.KindNotFound {
 			continue // deleted meanwhile
 		}
 		if err != nil {
 			return pods.Pod{}, false, err
 		}
-		if permissions.Check(caller, podObject(pod, set), permissions.User) == nil {
+		if pod.StatusRequested == pods.DesiredOn && permissions.Check(caller, podObject(pod, set), permissions.User) == nil {
 			return pod, true, nil
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/pods-service/pods/shared/client"
 	"github.com/pods-service/pods/shared/permissions"
 	"github.com/pods-service/pods/shared/pods"
+	"github.com/pods-service/pods/shared/postgres"
 	"github.com/pods-service/pods/shared/rest"
 )
 
@@ -22,23 +23,49 @@ func (s *Server) listPods(ctx context.Context, req *rest.Request) (rest.Result, 
 	if err != nil {
 		return rest.Result{}, err
 	}
-	var warnings []string
-	shown := make([]client.Pod, len(list))
-	for i, pod := range list {
-		if isDerived {
-			derived, err := s.Deriver.Derive(ctx, pod)
-			if err == nil {
-				pod = derived.Pod
-			} else {
-				warnings = append(warnings, fmt.Sprintf("Pod %s is shown without its template, which cannot be read; GET /pods/%s/derived says why.", pod.ID, pod.ID))
-			}
+	merge := func(pod pods.Pod) pods.Pod { return pod }
+	if isDerived {
+		broken, warnings := s.unreadable(ctx, req.Caller.TenantID, list)
+		if len(warnings) > 0 {
+			metadata["warnings"] = warnings
 		}
-		shown[i] = client.FromPod(pod)
+		merge = func(pod pods.Pod) pods.Pod {
+			if broken[pod.Template] {
+				return pod
+			}
+			derived, err := s.Deriver.Derive(ctx, pod)
+			if err != nil { // since a moment ago
+				return pod
+			}
+			return derived.Pod
+		}
 	}
-	if len(warnings) > 0 {
-		metadata["warnings"] = warnings
+	return rest.Result{
+		Message: "Pods retrieved successfully.", Metadata: metadata,
+		Value: rest.List(func(yield func(any, error) bool) {
+			for pod, err := range s.Store.Pods(ctx, req.Caller.TenantID, list) {
+				if !yield(client.FromPod(merge(pod)), err) {
+					return
+				}
+			}
+		}),
+	}, nil
+}
+
+// unreadable returns which templates of the listed pods cannot be read, and
+// warns of the pods that are shown without theirs.
+func (s *Server) unreadable(ctx context.Context, tenantID string, list []postgres.ListedPod) (broken map[string]bool, warnings []string) {
+	broken = map[string]bool{} // each is read once
+	for _, pod := range list {
+		if _, known := broken[pod.Template]; !known {
+			_, err := s.Deriver.Derive(ctx, pods.Pod{TenantID: tenantID, Spec: pods.Spec{Template: pod.Template}})
+			broken[pod.Template] = err != nil
+		}
+		if broken[pod.Template] {
+			warnings = append(warnings, fmt.Sprintf("Pod %s is shown without its template, which cannot be read; GET /pods/%[1]s/derived says why.", pod.ID))
+		}
 	}
-	return rest.Result{Message: "Pods retrieved successfully.", Metadata: metadata, Value: shown}, nil
+	return broken, warnings
 }
 
 // wantsDerived reports whether the query asks for merged pods.
@@ -51,9 +78,9 @@ func wantsDerived(req *rest.Request) (bool, error) {
 	return full || lite, err
 }
 
-// visiblePods returns the pods that caller may read, and metadata that tells a
+// visiblePods lists the pods that caller may read, and metadata that tells a
 // site admin in admin mode which of them are not shown to all others.
-func (s *Server) visiblePods(ctx context.Context, caller pods.Caller) ([]pods.Pod, map[string]any, error) {
+func (s *Server) visiblePods(ctx context.Context, caller pods.Caller) ([]postgres.ListedPod, map[string]any, error) {
 	own, err := s.Store.ListPods(ctx, caller.TenantID, caller.Username)
 	if err != nil || !caller.AdminMode {
 		return own, map[string]any{}, err
@@ -89,17 +116,20 @@ func (s *Server) getPod(ctx context.Context, req *rest.Request) (rest.Result, er
 		return rest.Result{}, err
 	}
 	result := rest.Result{Message: "Pod retrieved successfully.", Value: client.FromPod(pod)}
-	derived, err := s.Deriver.Derive(ctx, pod)
-	switch {
-	case err == nil:
-		result.Metadata = s.links(derived.Pod)
-	case isDerived:
-		return rest.Result{}, err
-	}
 	if isDerived {
-		result.Value = client.FromPod(derived.Pod)
+		derived, err := s.Deriver.Derive(ctx, pod)
+		if err != nil {
+			return rest.Result{}, err
+		}
+		result.Value, result.Metadata = client.FromPod(derived.Pod), s.links(derived.Pod)
+		return result, nil
 	}
-	return result, nil // a pod whose template is gone can still be read
+	// A pod whose template is gone can still be read.
+	if networking, err := s.Deriver.Networking(ctx, pod); err == nil {
+		pod.Networking = networking
+		result.Metadata = s.links(pod)
+	}
+	return result, nil
 }
 
 // getDerivedPod serves GET /pods/{pod_id}/derived: the pod merged with its

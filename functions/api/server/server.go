@@ -5,6 +5,7 @@ package server
 
 import (
 	"context"
+	"iter"
 	"log/slog"
 	"slices"
 	"time"
@@ -35,8 +36,9 @@ type Store interface {
 type PodStore interface {
 	CreatePod(ctx context.Context, pod pods.Pod, credentials pods.Credentials, by string) (pods.Pod, error)
 	Pod(ctx context.Context, tenantID, podID string) (pods.Pod, permissions.Set, error)
-	ListPods(ctx context.Context, tenantID, username string) ([]pods.Pod, error)
-	ListTenantPods(ctx context.Context, tenantID string) ([]pods.Pod, error)
+	ListPods(ctx context.Context, tenantID, username string) ([]postgres.ListedPod, error)
+	ListTenantPods(ctx context.Context, tenantID string) ([]postgres.ListedPod, error)
+	Pods(ctx context.Context, tenantID string, listed []postgres.ListedPod) iter.Seq2[pods.Pod, error]
 	ChangePod(ctx context.Context, tenantID, podID string, by pods.Caller, change func(context.Context, pods.Pod, permissions.Set) (postgres.Change, error)) (pods.Pod, error)
 	DeletePod(ctx context.Context, tenantID, podID string, authorize func(pods.Pod, permissions.Set) error) error
 	Credentials(ctx context.Context, tenantID, podID string) (pods.Credentials, error)

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/pods-service/pods/shared/servers"
+)
+
+// apiProgram is the API function, running as it does where it is deployed.
+type apiProgram struct {
+	process *exec.Cmd
+	dir     string // its files
+	log     *os.File
+	broker  *httptest.Server
+	address string // IP and port on this machine
+}
+
+// startAPI starts the program at path and waits until it serves. Its Broker
+// takes every event at once; there is no cluster, which neither reads nor
+// creates need.
+func startAPI(ctx context.Context, path string, running *servers.Servers, tenantsFile string) (_ *apiProgram, err error) {
+	p := &apiProgram{broker: httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusAccepted)
+	}))}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, p.stop())
+		}
+	}()
+	if p.dir, err = os.MkdirTemp("", "pods-bench-api-"); err != nil {
+		return nil, err
+	}
+	keyFile, kubeconfig := filepath.Join(p.dir, "key"), filepath.Join(p.dir, "kubeconfig")
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // never fails
+	if err := os.WriteFile(keyFile, key, 0o600); err != nil {
+		return nil, err
+	}
+	if err := writeKubeconfig(kubeconfig); err != nil {
+		return nil, err
+	}
+	if p.log, err = os.Create(filepath.Join(p.dir, "log")); err != nil {
+		return nil, err
+	}
+	p.process = exec.Command(path) //nolint:gosec // the program that is measured
+	p.process.Stderr = p.log
+	p.process.Env = append(os.Environ(),
+		"PORT=0", "PODS_METRICS_PORT=0", "DATABASE_URL="+running.DatabaseURL, "REDIS_URL="+running.RedisURL,
+		fmt.Sprintf("PODS_DATABASE_CONNECTIONS=%d", connections),
+		"PODS_ENCRYPTION_KEY_FILE="+keyFile, "PODS_TENANTS_FILE="+tenantsFile, "K_SINK="+p.broker.URL,
+		"KUBECONFIG="+kubeconfig, "PODS_SITE="+fleetTenant.SiteID, "PODS_DRAIN_QUIET=1ms",
+		// Rates are counted and never reached: all load is one user's.
+		"PODS_RATE_USER=1000000000", "PODS_RATE_TENANT=1000000000",
+	)
+	if err := p.process.Start(); err != nil {
+		p.process = nil
+		return nil, fmt.Errorf("start the API: %w", err)
+	}
+	return p, p.waitServing(ctx)
+}
+
+// writeKubeconfig writes the address of a cluster that does not exist.
+func writeKubeconfig(path string) error {
+	config := api.NewConfig()
+	config.Clusters["none"] = &api.Cluster{Server: "http://127.0.0.1:1"}
+	config.Contexts["none"] = &api.Context{Cluster: "none"}
+	config.CurrentContext = "none"
+	return clientcmd.WriteToFile(*config, path)
+}
+
+// waitServing reads the address from the log: the port is one that was free.
+func (p *apiProgram) waitServing(ctx context.Context) error {
+	var tail []byte
+	err := every(ctx, 20*time.Millisecond, func() (bool, error) {
+		var err error
+		if tail, err = os.ReadFile(p.log.Name()); err != nil {
+			return false, err
+		}
+		for line := range bytes.Lines(tail) {
+			var entry struct{ Msg, Address string }
+			if json.Unmarshal(line, &entry) != nil || entry.Msg != "serving" {
+				continue
+			}
+			_, port, err := net.SplitHostPort(entry.Address)
+			p.address = net.JoinHostPort("127.0.0.1", port)
+			return true, err
+		}
+		return false, nil
+	})
+	if err != nil {
+		return fmt.Errorf("the API does not start: %w\n%s", err, tail)
+	}
+	return nil
+}
+
+func (p *apiProgram) pid() int { return p.process.Process.Pid }
+
+// stop ends the program as Kubernetes does, and removes its files.
+func (p *apiProgram) stop() error {
+	var err error
+	if p.process != nil {
+		_ = p.process.Process.Signal(syscall.SIGTERM)
+		overdue := time.AfterFunc(childTimeout, func() { _ = p.process.Process.Kill() })
+		defer overdue.Stop()
+		if err = p.process.Wait(); err != nil {
+			err = fmt.Errorf("the API: %w", err)
+		}
+	}
+	p.broker.Close()
+	if p.log != nil {
+		_ = p.log.Close()
+	}
+	return errors.Join(err, os.RemoveAll(p.dir))
+}
