@@ -15,7 +15,7 @@ GOVULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.1.4
 GENERATED := shared/client/api/client.gen.go
 
 .DEFAULT_GOAL := help
-.PHONY: help run down clean build test test-knative test-typescript bench fmt lint vuln tidy generate verify cover
+.PHONY: help run down clean build test test-knative test-typescript fuzz bench fmt lint vuln tidy generate verify cover
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z\/-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,7 +66,10 @@ test-knative: build bin/build-images bin/knative ## run the end-to-end tests and
 test-typescript: ## call a running service by the published TypeScript client: PODS_URL=, PODS_TOKEN=, PODS_ADMIN_TOKEN=
 	@scripts/test-typescript.sh
 
-bench: build ## measure against the baselines and print the table, half an hour; ARGS="--only B5" runs a part
+fuzz: ## run every fuzz target in turn; FUZZTIME=10m for how long each, FUZZ=Pod only those with that in the name
+	@FUZZTIME=$(FUZZTIME) FUZZ=$(FUZZ) scripts/fuzz.sh
+
+bench: build ## measure against the baselines and print the table, over half an hour; ARGS="--only B5" runs a part
 	@scripts/bench.sh $(ARGS)
 
 # Only what runs on this machine needs the cluster tool and Kubernetes.

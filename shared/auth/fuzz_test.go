@@ -1,8 +1,11 @@
 package auth_test
 
 import (
+	"encoding/base64"
+	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 
@@ -73,6 +76,55 @@ func FuzzAuthenticate(f *testing.F) {
 		}
 		if got != want || tenant != "" || user != "" {
 			t.Errorf("host %q, tenant %q, user %q: caller %v", host, tenant, user, got)
+		}
+	})
+}
+
+// FuzzClaims signs any body with the tenant's own key: an issuer may write what
+// it likes, but only a body that says all that is asked for makes a caller, and
+// the caller is who it says.
+func FuzzClaims(f *testing.F) {
+	for _, claims := range []jwt.MapClaims{
+		userClaims(nil), serviceClaims(nil), userClaims(map[string]any{"exp": 1e300}), userClaims(map[string]any{"nbf": "soon"}),
+		userClaims(map[string]any{"tapis/username": "a:b"}), userClaims(map[string]any{"sub": "bob@dev"}), userClaims(map[string]any{"iss": nil}),
+		userClaims(map[string]any{"tapis/account_type": "absent", "tapis/token_type": []string{}}), {},
+	} {
+		body, err := json.Marshal(claims)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(body)
+	}
+	f.Add([]byte("null"))
+	f.Add([]byte(`{"tapis/tenant_id":"dev","tapis/tenant_id":"dev2"}`))
+	authenticator := newAuthenticator(f, auth.StaticSource(tenantList()), newClock())
+	header := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"RS256","typ":"JWT"}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		text := header + "." + base64.RawURLEncoding.EncodeToString(body)
+		signature, err := jwt.SigningMethodRS256.Sign(text, devKey())
+		if err != nil {
+			t.Fatal(err)
+		}
+		claims, err := authenticator.Verify(t.Context(), text+"."+base64.RawURLEncoding.EncodeToString(signature))
+		if err != nil {
+			if got := pods.KindOf(err); got != pods.KindUnauthenticated || !strings.Contains(err.Error(), "token") {
+				t.Errorf("kind %q, want unauthenticated: %v", got, err)
+			}
+			return
+		}
+		var said map[string]any
+		if err := json.Unmarshal(body, &said); err != nil {
+			t.Fatalf("no JSON makes a caller: %q", body)
+		}
+		if claims.TenantID != "dev" || claims.Username == "" || strings.ContainsAny(claims.Username, ": \n") || !claims.ExpiresAt.After(start.Add(-time.Minute)) {
+			t.Errorf("%q makes the caller %+v", body, claims)
+		}
+		isSaid := false
+		for key, value := range said { // names of fields are read in any case
+			isSaid = isSaid || strings.EqualFold(key, "tapis/username") && value == claims.Username
+		}
+		if !isSaid {
+			t.Errorf("%q makes the caller %+v", body, claims)
 		}
 	})
 }

@@ -179,19 +179,3 @@ func TestUpdateKeepsWhatIsNotSent(t *testing.T) {
 		t.Errorf("renaming = %v, want invalid", err)
 	}
 }
-
-func FuzzPod(f *testing.F) {
-	f.Add([]byte(`{"pod_id":"docpod","template":"postgres"}`))
-	f.Add([]byte(`{"pod_id":"db1","image":"x","networking":{"default":{"port":"5000","url":"x"}},"resources":{"gpus":""}}`))
-	f.Add([]byte(`{"volume_mounts":{"/data":null,"vol":{"type":"pvc"}}}`))
-	f.Add([]byte(`{"command":["a",null]}`))
-	f.Fuzz(func(t *testing.T, body []byte) {
-		pod, err := create(string(body))
-		if err != nil && pods.KindOf(err) != pods.KindInvalid {
-			t.Errorf("create(%q) = %v, want invalid", body, err)
-		}
-		if err == nil && pod.ID == "" {
-			t.Errorf("create(%q) made a pod without id", body)
-		}
-	})
-}

@@ -48,18 +48,58 @@ func TestNewCredentials(t *testing.T) {
 	}
 }
 
+// FuzzExpand compares with a reading of the text by hand: all that is no
+// placeholder stays, byte by byte, and nothing that comes out is read again.
 func FuzzExpand(f *testing.F) {
-	for _, seed := range []string{"<TAPIS_user_username>", "<<TAPIS_user_password>>", "<<<TAPIS_x>>>", "<TAPIS_<TAPIS_pod_id>>"} {
+	for _, seed := range []string{
+		"<TAPIS_user_username>", "<<TAPIS_user_password>>", "<<<TAPIS_x>>>", "<TAPIS_<TAPIS_pod_id>>", "<<tapissecret_admin_password>", "<TAPIS_>",
+		"<<TAPIS_service_password>>/<TAPIS_service_username>>", "<tapis_pod_id>", "<TAPIS_pod-id>", "\xff<TAPIS_admin_username>\x00",
+	} {
 		f.Add(seed)
 	}
-	credentials := pods.Credentials{UserUsername: "u", UserPassword: "p", AdminUsername: "a", AdminPassword: "q"}
+	credentials := pods.Credentials{UserUsername: "u", UserPassword: "<TAPIS_pod_id>", AdminUsername: "$1", AdminPassword: "q"}
 	f.Fuzz(func(t *testing.T, text string) {
-		got := credentials.Expand(text)
-		if !strings.Contains(text, "<") && got != text {
-			t.Errorf("Expand(%q) = %q, want it as it was", text, got)
+		if got, want := credentials.Expand(text), expandByHand(credentials, text); got != want {
+			t.Errorf("Expand(%q) = %q, want %q", text, got, want)
 		}
-		if len(got) > len(text) {
-			t.Errorf("Expand(%q) = %q grew", text, got)
+		if got := credentials.ExpandAll([]string{text, "<TAPIS_pod_id>"}); len(got) != 2 || got[0] != credentials.Expand(text) || got[1] != "u" {
+			t.Errorf("ExpandAll gives %q", got)
 		}
 	})
+}
+
+func expandByHand(c pods.Credentials, text string) string {
+	values := map[string]string{
+		"user_username": c.UserUsername, "pod_id": c.UserUsername, "user_password": c.UserPassword,
+		"admin_username": c.AdminUsername, "service_username": c.AdminUsername,
+		"admin_password": c.AdminPassword, "service_password": c.AdminPassword,
+	}
+	var out strings.Builder
+	for text != "" {
+		if key, length := placeholderAt(text); length > 0 {
+			out.WriteString(values[key])
+			text = text[length:]
+			continue
+		}
+		out.WriteByte(text[0])
+		text = text[1:]
+	}
+	return out.String()
+}
+
+// placeholderAt returns the key of the placeholder that text begins with, and
+// the length of the placeholder, 0 for none.
+func placeholderAt(text string) (key string, length int) {
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
+	for _, brackets := range []string{"<<", "<"} {
+		for _, prefix := range []string{"TAPIS_", "tapissecret_"} {
+			rest, found := strings.CutPrefix(text, brackets+prefix)
+			end := strings.Repeat(">", len(brackets))
+			after := strings.TrimLeft(rest, letters)
+			if key := rest[:len(rest)-len(after)]; found && key != "" && strings.HasPrefix(after, end) {
+				return key, len(text) - len(after) + len(end)
+			}
+		}
+	}
+	return "", 0
 }

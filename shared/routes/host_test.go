@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pods-service/pods/shared/pods"
 	"github.com/pods-service/pods/shared/routes"
 )
 
@@ -94,4 +95,52 @@ func FuzzCanonicalHost(f *testing.F) {
 			t.Fatalf("host %q reaches the pod: %t", host, found)
 		}
 	})
+}
+
+// FuzzHostOfPod: whatever two pods and their ports are called, each port has a
+// host of its own, and that host leads to this port of this pod.
+func FuzzHostOfPod(f *testing.F) {
+	for _, seed := range [][4]string{
+		{"abc", "default", "abc", "web"}, {"abc", "web", "abcweb", "default"}, {"a1b", "default", "a1b", "default"}, {"abc", "abc", "abcabc", "abc"},
+	} {
+		f.Add(seed[0], seed[1], seed[2], seed[3])
+	}
+	f.Fuzz(func(t *testing.T, firstID, firstKey, secondID, secondKey string) {
+		if firstID == secondID {
+			return
+		}
+		first, ok1 := podWithPort(firstID, firstKey)
+		second, ok2 := podWithPort(secondID, secondKey)
+		if !ok1 || !ok2 {
+			return // the API would have refused them
+		}
+		table := routes.Build(podList(first, second))
+		want := 0
+		for _, pod := range podList(first, second) {
+			for key, entry := range pod.Networking {
+				host, err := routes.CanonicalHost(strings.ToUpper(entry.URL) + ".:443")
+				if len(entry.URL) > 253 || strings.IndexByte(entry.URL, '.') > 63 { // no host name
+					continue
+				}
+				want++
+				route, found := table.Lookup(host)
+				if err != nil || !found || route.PodID != pod.ID || route.Key != key {
+					t.Errorf("host %q of pod %q, port %q leads to %+v (%v)", entry.URL, pod.ID, key, route, err)
+				}
+			}
+		}
+		if table.Len() != want {
+			t.Errorf("%d hosts, want %d", table.Len(), want)
+		}
+	})
+}
+
+// podWithPort makes a running pod as the API does, false for names that the API
+// refuses.
+func podWithPort(id, key string) (pods.Pod, bool) {
+	networking := map[string]pods.Networking{key: pods.NewNetworking(), pods.DefaultNetworkKey: pods.NewNetworking()}
+	patch := pods.Patch{ID: pods.Some(id), Image: pods.Some("x"), Networking: pods.Some(networking)}
+	pod, err := pods.New(pods.Caller{TenantID: "dev", SiteID: "local"}, pods.Tenant{ID: "dev", PodsDomain: domain}, patch, pods.NewRules(), id, created)
+	pod.Status, pod.Address = pods.StatusAvailable, "10.1.2.3"
+	return pod, err == nil
 }

@@ -83,7 +83,7 @@ func run(ctx context.Context) error {
 	flag.DurationVar(&o.quiet, "quiet", time.Minute, "B5: how long each side is measured")
 	flag.IntVar(&o.rate, "rate", 200, "B6: events per second")
 	flag.DurationVar(&o.deliver, "deliver", time.Minute, "B6: how long each side is measured")
-	only := flag.String("only", "", "what to run, such as B1,B5; empty means everything, half an hour")
+	only := flag.String("only", "", "what to run, such as B1,B5; empty means everything, over half an hour")
 	list := flag.Bool("list", false, "print the names of what would run, and end")
 	out := flag.String("out", "bench.json", "file for the figures")
 	flag.Parse()
