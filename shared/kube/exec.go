@@ -5,7 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
+	"net/url"
+	"regexp"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -28,7 +29,7 @@ func (c *Client) Exec(ctx context.Context, target commands.Target, argv []string
 	if err != nil {
 		return 0, err
 	}
-	if seen.State != StateRunning {
+	if seen.State != StateRunning || seen.IsTerminating() {
 		return 0, pods.NotFound("the container of pod %s does not run", name)
 	}
 	executor, err := c.executor(name, argv, streams)
@@ -44,18 +45,40 @@ func (c *Client) Exec(ctx context.Context, target commands.Target, argv []string
 		return 0, nil
 	case ctx.Err() != nil:
 		return 0, ctx.Err()
-	case isNoProgram(err):
-		return 0, fmt.Errorf("%w: %w", commands.ErrNoProgram, err)
 	}
-	return 0, translate(err, "run a command in pod "+name)
+	return 0, execError(err, name)
 }
 
-// isNoProgram reads what container runtimes say of a program that is not there
-// or cannot be run.
-func isNoProgram(err error) bool {
-	text := err.Error()
-	return strings.Contains(text, "executable file not found") || strings.Contains(text, "no such file or directory") ||
-		strings.Contains(text, "permission denied")
+// What container runtimes and the kubelet say when they cannot start a program.
+var (
+	noContainer = regexp.MustCompile(`container not found|container .* is not running|no running task`)
+	noStart     = regexp.MustCompile(`error executing command in container|failed to (start )?exec|OCI runtime exec failed`)
+	noProgram   = regexp.MustCompile(`executable file .*not found|no such file or directory|permission denied`)
+)
+
+// execError returns what a failure to run a program means. The arguments may hold
+// passwords, so no error passes on what may repeat them: the words of container
+// runtimes, and the address that was called.
+func execError(err error, name string) error {
+	if failure, ok := errors.AsType[*httpstream.UpgradeFailureError](err); ok {
+		err = failure.Cause
+	}
+	switch text := err.Error(); {
+	case noContainer.MatchString(text):
+		return pods.NotFound("the container of pod %s does not run", name)
+	case noStart.MatchString(text) && noProgram.MatchString(text):
+		return commands.ErrNoProgram
+	case noStart.MatchString(text):
+		return pods.Invalid("The command cannot be started in the container.")
+	}
+	return translate(withoutURL(err), "run a command in pod "+name)
+}
+
+func withoutURL(err error) error {
+	if failure, ok := errors.AsType[*url.Error](err); ok {
+		return failure.Err
+	}
+	return err
 }
 
 // executor speaks WebSocket, and SPDY where a proxy in between does not.
@@ -70,11 +93,11 @@ func (c *Client) executor(name string, argv []string, streams commands.Streams) 
 		}, scheme.ParameterCodec).URL()
 	websocket, err := remotecommand.NewWebSocketExecutor(c.config, http.MethodGet, address.String())
 	if err != nil {
-		return nil, fmt.Errorf("connect for a command: %w", err)
+		return nil, fmt.Errorf("connect for a command: %w", withoutURL(err))
 	}
 	spdy, err := remotecommand.NewSPDYExecutor(c.config, http.MethodPost, address)
 	if err != nil {
-		return nil, fmt.Errorf("connect for a command: %w", err)
+		return nil, fmt.Errorf("connect for a command: %w", withoutURL(err))
 	}
 	return remotecommand.NewFallbackExecutor(websocket, spdy, func(err error) bool {
 		return httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err)
