@@ -114,6 +114,21 @@ func TestBuildGolden(t *testing.T) {
 				}},
 			},
 		},
+		"gpus-of-two-kinds": {
+			pod: testPod(func(p *pods.Pod) {
+				p.ComputeQueue = "mixed"
+				p.Resources.GPUs = new(int64(3))
+			}),
+			options: manifests.Options{Queues: map[string]manifests.Queue{"mixed": {
+				GPUs: []pods.GPUs{{Resource: "nvidia.com/gpu", Max: 2}, {Resource: "amd.com/gpu", Max: 2}},
+			}}},
+		},
+		"queue-that-is-gone": {
+			pod: testPod(func(p *pods.Pod) { p.ComputeQueue = "gone" }),
+			options: manifests.Options{Queues: map[string]manifests.Queue{
+				pods.DefaultQueue: {NodeSelector: map[string]string{"kind": "small"}},
+			}},
+		},
 		"long-names": {pod: testPod(func(p *pods.Pod) {
 			p.TenantID, p.ID = "tenant-"+strings.Repeat("t", 70), strings.Repeat("p", 64)
 			p.K8sName = pods.Name(p.SiteID, p.TenantID, p.ID)

@@ -34,8 +34,8 @@ type Options struct {
 	// RunAsNonRoot refuses images that would start as root, and those that name
 	// their user by anything but a number, unless the profile is "root".
 	RunAsNonRoot bool
-	// Queues holds the compute queues by name. A pod of a queue that is not
-	// listed runs anywhere.
+	// Queues holds the compute queues by name. A pod of a queue that is not there
+	// runs where those of the default one do.
 	Queues map[string]Queue
 	// StorageClass is that of the claims made for pvc mounts; empty means the
 	// cluster's default.
@@ -82,6 +82,14 @@ func Build(pod pods.Pod, creds pods.Credentials, profile templates.Profile, opti
 		return Objects{}, err
 	}
 	return Objects{Pod: built, Service: Service(pod, options), Claims: Claims(pod, options)}, nil
+}
+
+// queue returns the queue of that name, the default one if it is gone.
+func (o Options) queue(name string) Queue {
+	if queue, found := o.Queues[name]; found {
+		return queue
+	}
+	return o.Queues[pods.DefaultQueue]
 }
 
 func (o Options) pullPolicy(image string) corev1.PullPolicy {

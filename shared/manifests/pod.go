@@ -25,7 +25,7 @@ func Pod(pod pods.Pod, creds pods.Credentials, profile templates.Profile, option
 		return nil, err
 	}
 	container.VolumeMounts = mounts
-	queue := options.Queues[pod.ComputeQueue]
+	queue := options.queue(pod.ComputeQueue)
 	return &corev1.Pod{
 		ObjectMeta: meta(pod, options),
 		Spec: corev1.PodSpec{

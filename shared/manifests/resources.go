@@ -29,7 +29,7 @@ func requirements(pod pods.Pod, options Options) (corev1.ResourceRequirements, e
 		corev1.ResourceEphemeralStorage: mebibytes(min(storage, ephemeralRequestMiB)),
 	}
 	left := *asked.GPUs
-	for _, gpus := range options.Queues[pod.ComputeQueue].GPUs {
+	for _, gpus := range options.queue(pod.ComputeQueue).GPUs {
 		if take := min(left, gpus.Max); take > 0 {
 			limits[corev1.ResourceName(gpus.Resource)] = *resource.NewQuantity(take, resource.DecimalSI)
 			left -= take
