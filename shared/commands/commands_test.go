@@ -3,6 +3,7 @@ package commands_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"io"
 	"os"
@@ -42,7 +43,8 @@ var programs = script{
 		}
 		return 0, nil
 	},
-	"gone": func(context.Context, commands.Streams) (int, error) { return 0, pods.NotFound("no container") },
+	"refused": func(context.Context, commands.Streams) (int, error) { return 0, pods.Invalid("it cannot be started") },
+	"gone":    func(context.Context, commands.Streams) (int, error) { return 0, pods.NotFound("no container") },
 }
 
 func TestRun(t *testing.T) {
@@ -62,6 +64,7 @@ func TestRun(t *testing.T) {
 		"Timeout":        {"sleep true", true, "timeout", "command timeout", ""},
 		"TotalTimeout":   {"sleep5 sleep5 sleep5 true", true, "ok, ok, timeout", "total timeout", ""},
 		"NoProgram":      {"nothing true", false, "failed", "command failure", ""},
+		"NotStarted":     {"refused true", true, "failed, ok", "", ""},
 		"NoContainer":    {"gone true", false, "", "", pods.KindNotFound},
 		"ContainerEnds":  {"true gone true", false, "ok, failed", "command failure", ""},
 	}
@@ -135,8 +138,8 @@ func TestRunEndsWithItsCaller(t *testing.T) {
 	}}
 	list := commands.List{Total: time.Minute, Each: time.Minute, Commands: [][]string{{"hangup"}, {"hangup"}}}
 	results, _, err := commands.Run(ctx, with, commands.Target{}, list)
-	if !errors.Is(err, context.Canceled) || len(results) > 1 {
-		t.Errorf("%d results, %v; want the first command to be the last", len(results), err)
+	if !errors.Is(err, context.Canceled) || len(results) != 1 || results[0].Outcome != "given up" {
+		t.Errorf("%+v, %v; want the first command to be the last, and given up", results, err)
 	}
 }
 
@@ -199,7 +202,7 @@ func TestUploadFailures(t *testing.T) {
 	if _, err := commands.Upload(t.Context(), local{}, commands.Target{}, part, broken); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("content that breaks off = %v", err)
 	}
-	commands.Discard(t.Context(), local{}, commands.Target{}, part)
+	commands.Discard(t.Context(), local{}, commands.Target{}, part, "")
 	if _, err := os.Stat(part); err == nil {
 		t.Error("the part is left")
 	}
@@ -223,6 +226,50 @@ func TestUploadFailures(t *testing.T) {
 	}
 	if err := commands.Place(t.Context(), local{}, commands.Target{}, part, dir); pods.KindOf(err) != pods.KindInvalid || !strings.Contains(err.Error(), "is a folder") {
 		t.Errorf("a folder as the destination = %v", err)
+	}
+}
+
+// TestPlaceFromElsewhere has a part that was sent before its destination was
+// known, and a connection that ends before the script does.
+func TestPlaceFromElsewhere(t *testing.T) {
+	t.Parallel()
+
+	dir := t.TempDir()
+	destination := filepath.Join(dir, "folder", "file")
+	part := commands.PartOf("", rand.Text())
+	if _, err := commands.Upload(t.Context(), local{}, commands.Target{}, part, strings.NewReader("new")); err != nil {
+		t.Fatal(err)
+	}
+	defer os.Remove(part)
+	silent := script{"sh": func(context.Context, commands.Streams) (int, error) { return 0, nil }}
+	if err := commands.Place(t.Context(), silent, commands.Target{}, part, destination); pods.KindOf(err) != pods.KindUnavailable {
+		t.Errorf("a script that says nothing = %v", err)
+	}
+	if err := commands.Place(t.Context(), local{}, commands.Target{}, part, destination); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(filepath.Dir(destination))
+	if data, _ := os.ReadFile(destination); err != nil || len(entries) != 1 || string(data) != "new" {
+		t.Errorf("the file holds %q beside %v, %v", data, entries, err)
+	}
+	if _, err := os.Stat(part); err == nil {
+		t.Error("the part is left")
+	}
+}
+
+// TestDiscardBeside has a move to the destination break off halfway.
+func TestDiscardBeside(t *testing.T) {
+	t.Parallel()
+
+	destination := filepath.Join(t.TempDir(), "file")
+	part := commands.PartOf("", rand.Text())
+	half := filepath.Join(filepath.Dir(destination), filepath.Base(part))
+	if err := os.WriteFile(half, []byte("half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	commands.Discard(t.Context(), local{}, commands.Target{}, part, destination)
+	if _, err := os.Stat(half); err == nil {
+		t.Error("half a file is left beside the destination")
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/pods-service/pods/shared/pods"
@@ -36,7 +37,7 @@ type List struct {
 type Result struct {
 	Stdout, Stderr string
 	ExitCode       *int   // nil when the command has not ended by itself
-	Outcome        string // "ok", "exit 1", "timeout", "failed"
+	Outcome        string // "ok", "exit 1", "timeout", "failed", "given up"
 	Started        time.Time
 	Took           time.Duration
 }
@@ -45,24 +46,26 @@ type Result struct {
 func (r Result) OK() bool { return r.Outcome == "ok" }
 
 // Run runs list in target and returns the results of the commands that were
-// started, and why the others were not. A command whose time is over is given
-// up, and is the last.
+// started, and why the others were not. A command whose time is over is killed,
+// if the image has a shell with grep, and is the last.
 //
 // Errors: those of the runner for the first command, and of ctx: nobody waits
-// for the results any more.
+// for the results any more, and the last of them was given up.
 func Run(ctx context.Context, runner Runner, target Target, list List) (results []Result, reason string, err error) {
 	total, cancel := context.WithTimeout(ctx, list.Total)
 	defer cancel()
 	left := maxOutput
+	container := newContainer(runner, target)
 	for i, argv := range list.Commands {
 		if i > 0 && total.Err() != nil {
 			return results, stoppedByTotal, ctx.Err()
 		}
-		result, err := runOne(total, runner, target, argv, list.Each, min(maxStream, left))
+		result, err := runOne(total, container, argv, list, min(maxStream, left))
 		if ctx.Err() != nil {
-			return results, "", ctx.Err()
+			result.Outcome = "given up"
+			return append(results, result), "", ctx.Err()
 		}
-		if err != nil && i == 0 && !errors.Is(err, ErrNoProgram) && !errors.Is(err, context.DeadlineExceeded) {
+		if err != nil && i == 0 && !isOwn(err) {
 			return nil, "", err
 		}
 		left = max(0, left-len(result.Stdout)-len(result.Stderr))
@@ -79,13 +82,20 @@ func Run(ctx context.Context, runner Runner, target Target, list List) (results 
 	return results, "", nil
 }
 
-// runOne runs one command. It returns a result also when it fails.
-func runOne(ctx context.Context, runner Runner, target Target, argv []string, limit time.Duration, outputLimit int) (Result, error) {
-	ctx, cancel := context.WithTimeout(ctx, limit)
+// isOwn reports whether a failure is the command's own, and not that of its
+// container or the way there.
+func isOwn(err error) bool {
+	return errors.Is(err, ErrNoProgram) || errors.Is(err, context.DeadlineExceeded) || pods.KindOf(err) == pods.KindInvalid
+}
+
+// runOne runs one command of list, whose time total bounds. It returns a result
+// also when the command fails.
+func runOne(total context.Context, container *container, argv []string, list List, outputLimit int) (Result, error) {
+	ctx, cancel := context.WithTimeout(total, list.Each)
 	defer cancel()
 	stdout, stderr := &output{limit: outputLimit}, &output{limit: outputLimit}
 	started := time.Now()
-	code, err := runner.Exec(ctx, target, argv, Streams{Stdout: stdout, Stderr: stderr})
+	code, err := container.exec(ctx, argv, Streams{Stdout: stdout, Stderr: stderr})
 	result := Result{Stdout: stdout.text(), Stderr: stderr.text(), Started: started, Took: time.Since(started)}
 	switch {
 	case err == nil && code == 0:
@@ -94,15 +104,34 @@ func runOne(ctx context.Context, runner Runner, target Target, argv []string, li
 		result.Outcome = fmt.Sprintf("exit %d", code)
 	case errors.Is(err, context.DeadlineExceeded):
 		result.Outcome = "timeout"
-		result.Stderr += fmt.Sprintf("Timeout after %.0f seconds.", result.Took.Seconds())
+		result.Stderr = addLine(result.Stderr, timeout(total, list, err))
 	default:
 		result.Outcome = "failed"
-		result.Stderr += problem(argv[0], err)
+		result.Stderr = addLine(result.Stderr, problem(argv[0], err))
 	}
 	if err == nil {
 		result.ExitCode = &code
 	}
 	return result, err
+}
+
+func timeout(total context.Context, list List, err error) string {
+	limit := list.Each
+	if total.Err() != nil {
+		limit = list.Total
+	}
+	text := fmt.Sprintf("Timeout after %.0f seconds.", limit.Seconds())
+	if errors.Is(err, errMayRun) {
+		text += " Its process could not be ended and may still run."
+	}
+	return text
+}
+
+func addLine(text, line string) string {
+	if text != "" && !strings.HasSuffix(text, "\n") {
+		text += "\n"
+	}
+	return text + line
 }
 
 // problem says why a command could not be run.
@@ -112,6 +141,8 @@ func problem(program string, err error) string {
 		return fmt.Sprintf("There is no program %q in the container that can be run. No shell is added: for one, run sh -c.", program)
 	case pods.KindOf(err) == pods.KindNotFound:
 		return "The container has ended."
+	case pods.KindOf(err) == pods.KindInvalid:
+		return "The command cannot be started in the container."
 	}
 	return "The connection to the container broke."
 }

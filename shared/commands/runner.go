@@ -29,8 +29,9 @@ var ErrNoProgram = errors.New("no such program in the container")
 
 // Runner runs one program in a container and returns its exit code.
 //
-// Errors: KindNotFound when the container does not run; ErrNoProgram; those of
-// ctx, when it ends before the program does.
+// Errors: KindNotFound when the container does not run; ErrNoProgram; KindInvalid
+// for another program that cannot be started; those of ctx, when it ends before
+// the program does. None holds an argument.
 type Runner interface {
 	Exec(ctx context.Context, target Target, argv []string, streams Streams) (exitCode int, err error)
 }

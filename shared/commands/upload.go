@@ -21,10 +21,12 @@ const tidyTimeout = 10 * time.Second
 const (
 	// receive writes its input to $1 and tells how many bytes are there.
 	receive = `mkdir -p -- "$(dirname -- "$1")" && cat > "$1" && wc -c < "$1"`
-	// place moves $1 to $2, whose folder is made.
+	// place moves $1 to $2, whose folder is made, by way of $3 beside it: from one
+	// file system to the other a file is copied bit by bit. It says so when it has
+	// come to its end.
 	place = `if [ -d "$2" ]; then echo "$2 is a folder: name the file in it" >&2; exit 21; fi
-		mkdir -p -- "$(dirname -- "$2")" && mv -f -- "$1" "$2"`
-	remove = `rm -f -- "$1"`
+		mkdir -p -- "$(dirname -- "$2")" && { [ "$1" = "$3" ] || mv -f -- "$1" "$3"; } && mv -f -- "$3" "$2" && echo placed`
+	remove = `rm -f -- "$@"`
 )
 
 // isFolder is the exit code of place for a destination that is one.
@@ -54,24 +56,36 @@ func Upload(ctx context.Context, runner Runner, target Target, part string, cont
 //
 // Errors: as for Upload.
 func Place(ctx context.Context, runner Runner, target Target, part, destination string) error {
-	_, err := shell(ctx, runner, target, nil, place, part, destination)
+	told, err := shell(ctx, runner, target, nil, place, part, destination, beside(destination, part))
+	if err == nil && told != "placed\n" {
+		err = pods.Unavailable("The file did not get to its place. Try again.", fmt.Errorf("the container says %q", told))
+	}
 	return err
 }
 
-// Discard removes a part, also when ctx has ended.
-func Discard(ctx context.Context, runner Runner, target Target, part string) {
+// Discard removes what is left of a part that was meant for destination, which
+// may be empty, also when ctx has ended.
+func Discard(ctx context.Context, runner Runner, target Target, part, destination string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidyTimeout)
 	defer cancel()
-	_, _ = shell(ctx, runner, target, nil, remove, part) // it is in nobody's way
+	_, _ = shell(ctx, runner, target, nil, remove, part, beside(destination, part)) // it is in nobody's way
 }
 
 // PartOf returns where the part of an upload to destination is kept: beside it,
-// so that moving it is one step. Without a destination it is in /tmp.
+// or in /tmp while there is no destination.
 func PartOf(destination, unique string) string {
+	return beside(destination, "/tmp/.upload-"+unique)
+}
+
+// beside returns the path of a file of part's name in the folder of destination,
+// part itself for an empty one. The path stays as it was written: behind a link,
+// ".." is not what it looks like.
+func beside(destination, part string) string {
 	if destination == "" {
-		return "/tmp/.upload-" + unique
+		return part
 	}
-	return path.Join(path.Dir(destination), "."+unique+".upload")
+	folder, _ := path.Split(destination)
+	return folder + path.Base(part)
 }
 
 // shell runs a script with arguments and returns what it prints.

@@ -128,7 +128,7 @@ var whileRunning = []call{
 // afterStop are calls about a pod that is STOPPED, and the end of everything.
 var afterStop = []call{
 	{"exec_pod_commands", "alice", "POST /v3/pods/$pod/exec", `{"commands":["sh"]}`, 400, "Can't find suitable running pod"},
-	{"upload_to_pod", "alice", "POST /v3/pods/$pod/upload_to_pod", form("/tmp/data", "file"), 400, "Can't find suitable running pod"},
+	{"upload_to_pod", "alice", "POST /v3/pods/$pod/upload_to_pod", form("/tmp/data", "file"), 404, "Can't find suitable running pod for upload."},
 	{"start_pod", "alice", "GET /v3/pods/$pod/start", "", 200, "Updated pod's status_requested to ON and requested pod."},
 	{"delete_pod", "bob", "DELETE /v3/pods/$pod", "", 404, notFound},
 	{"delete_pod", "alice", "DELETE /v3/pods/$pod", "", 200, "Pod successfully deleted."},

@@ -46,12 +46,16 @@ func TestExec(t *testing.T) {
 		t.Errorf("a failure: %s, %+v", message, result)
 	}
 	message, result = run(`{"commands":["no-such-program"]}`)
-	if message != "0 of 1 commands successful" || !strings.Contains(result.ExecutionResults[0].Stderr, "There is no program") {
+	if message != "0 of 1 commands successful" || *result.ExecutionResults[0].ExitCode != 127 || !strings.Contains(result.ExecutionResults[0].Stderr, "not found") {
 		t.Errorf("a program that is not there: %s, %+v", message, result)
 	}
-	message, _ = run(`{"commands":[["sh","-c","sleep 611"],["sh","-c","true"]],"command_timeout":1}`)
-	if !strings.HasSuffix(message, "command timeout on latest command.") {
-		t.Errorf("a command that takes too long: %s", message)
+	message, result = run(`{"commands":[["sh","-c","sleep 611 & wait"],["sh","-c","true"]],"command_timeout":1}`)
+	if !strings.HasSuffix(message, "command timeout on latest command.") || result.ExecutionResults[0].Stderr != "Timeout after 1 seconds." {
+		t.Errorf("a command that takes too long: %s, %+v", message, result)
+	}
+	_, result = run(`{"commands":["sh","-c","ps -o args | grep -c '[s]leep 611'"],"fail_on_non_success":false}`)
+	if count := result.ExecutionResults[0].Stdout; count != "0\n" {
+		t.Errorf("%s of its processes still run", count)
 	}
 
 	path := "/tmp/a folder/$(touch pwned).bin"

@@ -46,7 +46,7 @@ var documented = map[string]access{
 	"DELETE /pods/{pod_id}/permissions/{user}":                {least: "ADMIN"},
 	"POST /pods/{pod_id}/save_pod_as_template_tag":            {least: "ADMIN", body: `{"template_id":"target","commit_message":"x","tag":"t%d"}`},
 	"POST /pods/{pod_id}/exec":                                {least: "ADMIN", body: `{"commands":["ls"]}`, status: 400}, // it does not run
-	"POST /pods/{pod_id}/upload_to_pod":                       {least: "ADMIN", status: 400},
+	"POST /pods/{pod_id}/upload_to_pod":                       {least: "ADMIN", status: 404},
 	"GET /pods/jupyter/ensure":                                {least: "token"},
 	"POST /pods/jupyter/{pod_id}/upload":                      {least: "USER", status: 400},
 	"GET /pods/templates":                                     {least: "token"},

@@ -53,7 +53,7 @@ func (s *Server) execPodCommands(ctx context.Context, req *rest.Request) (rest.R
 	if err != nil {
 		return rest.Result{}, err
 	}
-	if err := checkRuns(pod); err != nil {
+	if err := forCommands.check(pod); err != nil {
 		return rest.Result{}, err
 	}
 	list := commands.List{Total: sent.TotalTimeout, Each: sent.CommandTimeout, StopOnFailure: sent.FailOnNonSuccess}
@@ -64,7 +64,7 @@ func (s *Server) execPodCommands(ctx context.Context, req *rest.Request) (rest.R
 	results, reason, err := commands.Run(ctx, s.Runner, target(pod), list)
 	s.noteExec(ctx, req.Caller, pod, sent.Commands, results, s.Now().Sub(started))
 	if err != nil {
-		return rest.Result{}, noContainer(pod, err)
+		return rest.Result{}, forCommands.noContainer(pod, err)
 	}
 	return showExec(sent.Commands, results, reason), nil
 }
@@ -73,20 +73,37 @@ func target(pod pods.Pod) commands.Target {
 	return commands.Target{K8sName: pod.K8sName, Ref: pod.Ref()}
 }
 
-// checkRuns returns why no command can run in pod.
-func checkRuns(pod pods.Pod) error {
-	if pod.Status != pods.StatusAvailable {
-		return pods.Invalid("Can't find suitable running pod: pod '%s' is in status %s. Start it, and wait until it is AVAILABLE.", pod.ID, pod.Status)
+// use is what a running container is wanted for, and what kind of failure it is
+// that there is none.
+type use struct {
+	name string
+	kind pods.Kind
+}
+
+var (
+	forCommands  = use{"commands", pods.KindInvalid}
+	forUpload    = use{"upload", pods.KindNotFound}
+	forNotebooks = use{"upload", pods.KindInvalid}
+)
+
+// check returns why pod has no container for u.
+func (u use) check(pod pods.Pod) error {
+	if pod.Status == pods.StatusAvailable && pod.StatusRequested == pods.DesiredOn {
+		return nil
 	}
-	return nil
+	return u.failure("Pod '%s' is in status %s and wanted %s. Start it, and wait until it is AVAILABLE.", pod.ID, pod.Status, pod.StatusRequested)
 }
 
 // noContainer turns a container that is gone into the user's words.
-func noContainer(pod pods.Pod, err error) error {
+func (u use) noContainer(pod pods.Pod, err error) error {
 	if pods.KindOf(err) == pods.KindNotFound {
-		return pods.Invalid("Can't find suitable running pod: the container of pod '%s' does not run any more.", pod.ID)
+		return u.failure("The container of pod '%s' does not run any more.", pod.ID)
 	}
 	return err
+}
+
+func (u use) failure(format string, args ...any) error {
+	return &pods.Error{Kind: u.kind, Message: fmt.Sprintf("Can't find suitable running pod for %s. ", u.name) + fmt.Sprintf(format, args...)}
 }
 
 func (s *Server) expandCommands(ctx context.Context, pod pods.Pod, list [][]string) ([][]string, error) {

@@ -11,8 +11,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -84,7 +86,7 @@ func TestExec(t *testing.T) {
 		t.Errorf("a timeout = %s, %+v", got.envelope["message"], result)
 	}
 	got, result = run(`{"commands":["no-such-program"]}`)
-	if got.messages()[0] != "0 of 1 commands successful" || !strings.Contains(result.ExecutionResults[0].Stderr, "There is no program") {
+	if got.messages()[0] != "0 of 1 commands successful" || *result.ExecutionResults[0].ExitCode != 127 || result.ExecutionResults[0].Stderr == "" {
 		t.Errorf("a program that is not there = %s, %+v", got.envelope["message"], result)
 	}
 	for body, want := range map[string]string{
@@ -195,6 +197,56 @@ func TestUploadToPod(t *testing.T) {
 	}
 }
 
+// TestUploadHoldsNothingInMemory sends more than may ever be allocated for a
+// request. It runs alone, since it counts what the process allocates.
+func TestUploadHoldsNothingInMemory(t *testing.T) {
+	const size, allowed = 128 << 20, 16 << 20
+	s := newService(t)
+	token := s.as("alice").Token()
+	podstest.CreateIn(t, s.store, pods.StatusAvailable)
+	path := filepath.Join(t.TempDir(), "large")
+	body, to := io.Pipe()
+	form := multipart.NewWriter(to)
+	go func() {
+		file, _ := form.CreateFormFile("file", "large")
+		chunk := make([]byte, 1<<20)
+		for range size / len(chunk) {
+			_, _ = file.Write(chunk)
+		}
+		_ = form.WriteField("dest_path", path)
+		_ = to.CloseWithError(form.Close())
+	}()
+	req := s.request("POST", "/v3/pods/docpod/upload_to_pod", token, "")
+	req.Header.Set("Content-Type", form.FormDataContentType())
+	req.Body, req.ContentLength = body, -1
+
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if got := s.send(req); got.status != 200 {
+		t.Fatalf("got %d %s", got.status, got.envelope["message"])
+	}
+	runtime.ReadMemStats(&after)
+	info, err := os.Stat(path)
+	if err != nil || info.Size() != size {
+		t.Fatalf("what arrived: %v, %v", info, err)
+	}
+	if grown := after.TotalAlloc - before.TotalAlloc; grown > allowed {
+		t.Errorf("%d bytes were allocated for an upload of %d", grown, size)
+	}
+}
+
+// TestUploadWhileEnding has a pod that is AVAILABLE, but not for long.
+func TestUploadWhileEnding(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	podstest.Wish(t, s.store, podstest.CreateIn(t, s.store, pods.StatusAvailable), pods.DesiredOff)
+
+	got := s.form("/v3/pods/docpod/upload_to_pod", s.as("alice").Token(), part{"dest_path", "/x", false}, part{"file", "x", true})
+	if got.status != 404 || !strings.HasPrefix(got.messages()[0], "Can't find suitable running pod for upload. Pod 'docpod' is in status AVAILABLE and wanted OFF.") {
+		t.Errorf("got %d %s", got.status, got.envelope["message"])
+	}
+}
+
 // An upload that breaks off leaves nothing behind.
 func TestUploadBreaksOff(t *testing.T) {
 	t.Parallel()
@@ -238,6 +290,20 @@ func TestJupyter(t *testing.T) {
 	}
 	if second, _ := ensure(); second.PodID != "alicejupyter2" {
 		t.Errorf("once the first is stopped: %+v", second)
+	}
+	// Two windows of a browser ask at the same time.
+	var group sync.WaitGroup
+	names := make([]string, 6)
+	for i := range names {
+		group.Go(func() {
+			var pod client.JupyterPod
+			_ = s.as("carol").Do(ctx, "GET", "/v3/pods/jupyter/ensure", nil, &pod) // no pod is shown then
+			names[i] = pod.PodID
+		})
+	}
+	group.Wait()
+	if len(slices.Compact(names)) != 1 || names[0] != "caroljupyter" {
+		t.Errorf("at the same time: %q", names)
 	}
 	// One that may only be looked at does not count.
 	if err := alice.Do(ctx, "POST", "/v3/pods/alicejupyter2/permissions", map[string]string{"user": "bob", "level": "READ"}, nil); err != nil {

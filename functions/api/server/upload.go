@@ -28,20 +28,22 @@ const (
 // into the pod's container as it comes, and appears at its destination when it
 // is complete.
 //
-// Errors: KindInvalid for the form, for a pod that does not run, and for a
-// container that does not take the file; KindTooLarge.
+// Errors: KindNotFound for a pod that does not run; KindInvalid for the form and
+// for a container that does not take the file; KindTooLarge.
 func (s *Server) uploadToPod(ctx context.Context, req *rest.Request) (rest.Result, error) {
-	return s.upload(ctx, req, "dest_path", func(destination string) (string, error) { return destination, nil })
+	return s.upload(ctx, req, forUpload, "dest_path", func(destination string) (string, error) { return destination, nil })
 }
 
 // upload takes a form with the parts file and destinationField, in either order.
 // Where resolves the destination that was sent.
-func (s *Server) upload(ctx context.Context, req *rest.Request, destinationField string, where func(string) (string, error)) (rest.Result, error) {
+func (s *Server) upload(
+	ctx context.Context, req *rest.Request, use use, destinationField string, where func(string) (string, error),
+) (rest.Result, error) {
 	pod, _, err := s.load(ctx, req)
 	if err != nil {
 		return rest.Result{}, err
 	}
-	if err := checkRuns(pod); err != nil {
+	if err := use.check(pod); err != nil {
 		return rest.Result{}, err
 	}
 	form, err := req.MultipartReader()
@@ -54,7 +56,7 @@ func (s *Server) upload(ctx context.Context, req *rest.Request, destinationField
 	}
 	if err != nil {
 		u.discard(ctx)
-		return rest.Result{}, noContainer(pod, formError(err))
+		return rest.Result{}, use.noContainer(pod, formError(err))
 	}
 	s.note(ctx, req.Caller, pod, pods.ActionUploaded(req.Caller.Username, u.destination, u.size))
 	return rest.Result{
@@ -134,7 +136,7 @@ func (u *upload) missing() error {
 // discard removes what has come of the file.
 func (u *upload) discard(ctx context.Context) {
 	if u.part != "" {
-		commands.Discard(ctx, u.runner, u.target, u.part)
+		commands.Discard(ctx, u.runner, u.target, u.part, u.destination)
 	}
 }
 
@@ -152,9 +154,10 @@ func formError(err error) error {
 // uploadToJupyter serves POST /pods/jupyter/{pod_id}/upload: the file appears in
 // the folder that the notebooks are in.
 //
-// Errors: as for uploadToPod; KindInvalid for a path out of the folder.
+// Errors: KindInvalid for a pod that does not run and for a path out of the
+// folder; else as for uploadToPod.
 func (s *Server) uploadToJupyter(ctx context.Context, req *rest.Request) (rest.Result, error) {
-	return s.upload(ctx, req, "path", func(sent string) (string, error) {
+	return s.upload(ctx, req, forNotebooks, "path", func(sent string) (string, error) {
 		clean := path.Join(notebooks, sent)
 		if !strings.HasPrefix(clean, notebooks+"/") {
 			return "", pods.InvalidFields([]pods.FieldError{{
