@@ -26,17 +26,26 @@ const (
 //
 // Errors: KindInvalid when the template is not there, or no name is free.
 func (s *Server) ensureJupyterPod(ctx context.Context, req *rest.Request) (rest.Result, error) {
-	pod, found, err := s.findNotebookPod(ctx, req.Caller)
-	if err != nil {
-		return rest.Result{}, err
+	caller := req.Caller
+	for number := range maxNotebookPods {
+		// Anew each time: the caller may be making one in another window.
+		pod, found, err := s.findNotebookPod(ctx, caller)
+		if err != nil {
+			return rest.Result{}, err
+		}
+		if found {
+			return s.showNotebookPod(ctx, pod, "Retrieved existing Jupyter pod successfully.")
+		}
+		patch := pods.Patch{ID: pods.Some(notebookPodID(caller.Username, number)), Template: pods.Some(notebookTemplate)}
+		made, err := s.newPod(ctx, caller, patch, nil)
+		if err == nil {
+			return s.showNotebookPod(ctx, made.pod, "Created new Jupyter pod successfully.")
+		}
+		if pods.KindOf(err) != pods.KindConflict { // else the name is taken
+			return rest.Result{}, err
+		}
 	}
-	if found {
-		return s.showNotebookPod(ctx, pod, "Retrieved existing Jupyter pod successfully.")
-	}
-	if pod, err = s.makeNotebookPod(ctx, req.Caller); err != nil {
-		return rest.Result{}, err
-	}
-	return s.showNotebookPod(ctx, pod, "Created new Jupyter pod successfully.")
+	return rest.Result{}, pods.Invalid("All names for a Jupyter pod of '%s' are taken. Delete pods that are not needed any more.", caller.Username)
 }
 
 // findNotebookPod returns a pod for notebooks on which caller has USER.
@@ -61,19 +70,6 @@ func (s *Server) findNotebookPod(ctx context.Context, caller pods.Caller) (pods.
 		}
 	}
 	return pods.Pod{}, false, nil
-}
-
-// makeNotebookPod makes a pod under the first of the caller's names that is
-// free.
-func (s *Server) makeNotebookPod(ctx context.Context, caller pods.Caller) (pods.Pod, error) {
-	for number := range maxNotebookPods {
-		patch := pods.Patch{ID: pods.Some(notebookPodID(caller.Username, number)), Template: pods.Some(notebookTemplate)}
-		made, err := s.newPod(ctx, caller, patch, nil)
-		if pods.KindOf(err) != pods.KindConflict {
-			return made.pod, err
-		}
-	}
-	return pods.Pod{}, pods.Invalid("All names for a Jupyter pod of '%s' are taken. Delete pods that are not needed any more.", caller.Username)
 }
 
 // notebookPodID is "<user>jupyter" and, from the second on, a number: what of
