@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"net"
 	"net/http"
@@ -127,6 +128,81 @@ func TestCommitsAreSentBeforeTheEnd(t *testing.T) {
 	api.Terminate()
 	if taken := broker.Taken(); len(taken) != 3 {
 		t.Errorf("the broker took %d events, want 3", len(taken))
+	}
+}
+
+// TestServiceActsForAUser goes from a service's credentials to a user's pods.
+func TestServiceActsForAUser(t *testing.T) {
+	t.Parallel()
+
+	api := functiontest.Serve(t, build, newSettings(t, podstest.NewBroker(t)))
+	call := func(method, path, body string, prepare func(*http.Request)) (int, string) {
+		t.Helper()
+		request, err := http.NewRequestWithContext(t.Context(), method, api.URL(path), strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Content-Type", "application/json")
+		prepare(request)
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		text, err := io.ReadAll(answer.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answer.StatusCode, string(text)
+	}
+	tokenFor := func(site string) string {
+		t.Helper()
+		status, text := call(http.MethodPost, "/v3/tokens", `{"token_username": "files", "token_tenant_id": "dev",
+			"account_type": "service", "target_site_id": "`+site+`"}`, func(r *http.Request) { r.SetBasicAuth("files", "files") })
+		var answer struct {
+			Result struct {
+				AccessToken struct {
+					AccessToken string `json:"access_token"`
+				} `json:"access_token"`
+			}
+		}
+		if err := json.Unmarshal([]byte(text), &answer); err != nil || status != http.StatusOK {
+			t.Fatalf("POST /v3/tokens = %d %s, %v", status, text, err)
+		}
+		return answer.Result.AccessToken.AccessToken
+	}
+	alice := client.New(api.URL(""), http.DefaultClient)
+	if err := alice.Login(t.Context(), "alice", "alice"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := alice.CreatePod(t.Context(), map[string]any{"pod_id": "docpod", "image": "dev.local/hello:1"}); err != nil {
+		t.Fatal(err)
+	}
+	service := tokenFor("dev")
+	tests := map[string]struct {
+		token, tenant, user string
+		status              int
+		want                string
+	}{
+		"Owner":       {service, "dev", "alice", 200, `"docpod"`},
+		"OtherUser":   {service, "dev", "bob", 404, "not found"},
+		"OtherTenant": {service, "dev2", "alice", 404, "not found"},
+		"NoUser":      {service, "dev", "", 401, "A service token needs one X-Tapis-Tenant and one X-Tapis-User header."},
+		"NoTenant":    {service, "nope", "alice", 401, "unexpected tenant_id in X-Tapis-Tenant"},
+		"OtherSite":   {tokenFor("there"), "dev", "alice", 401, `a service token for the site \"dev\" is needed`},
+		"User":        {alice.Token(), "dev", "bob", 403, "cannot set OBO headers with a user token"},
+	}
+	for name, tc := range tests {
+		status, text := call(http.MethodGet, "/v3/pods/docpod", "", func(r *http.Request) {
+			r.Header.Set("X-Tapis-Token", tc.token)
+			r.Header.Set("X-Tapis-Tenant", tc.tenant)
+			if tc.user != "" {
+				r.Header.Set("X-Tapis-User", tc.user)
+			}
+		})
+		if status != tc.status || !strings.Contains(text, tc.want) {
+			t.Errorf("%s: %d %s; want %d with %s", name, status, text, tc.status, tc.want)
+		}
 	}
 }
 

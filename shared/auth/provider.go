@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -91,12 +92,18 @@ func (p *ProviderKeys) fetch(ctx context.Context, tenant Tenant) ([]Key, error) 
 	if strings.HasPrefix(tenant.Issuer, "https:") && !strings.HasPrefix(provider.JWKSURI, "https:") {
 		return nil, fmt.Errorf("the provider's keys are at %q, which is not https", provider.JWKSURI)
 	}
-	var set jose.JSONWebKeySet
+	var set struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
 	if err := fetch(ctx, p.client, provider.JWKSURI, &set); err != nil {
 		return nil, err
 	}
 	var keys []Key
-	for _, key := range set.Keys {
+	for _, text := range set.Keys {
+		var key jose.JSONWebKey
+		if json.Unmarshal(text, &key) != nil {
+			continue // of a kind that is not known here, which is no business of the others
+		}
 		forSignatures := key.Use == "" || key.Use == "sig"
 		forAlgorithm := key.Algorithm == "" || key.Algorithm == tenant.Tokens.algorithm()
 		if forSignatures && forAlgorithm && tenant.Tokens.fits(key.Key) == nil {

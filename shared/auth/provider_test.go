@@ -23,7 +23,7 @@ import (
 type provider struct {
 	*httptest.Server
 	issuer atomic.Value // of string
-	keys   atomic.Value // of []jose.JSONWebKey
+	keys   atomic.Value // of []any
 	down   atomic.Bool
 	asked  atomic.Int64
 }
@@ -31,7 +31,7 @@ type provider struct {
 func newProvider(t *testing.T, keys ...jose.JSONWebKey) *provider {
 	t.Helper()
 	p := &provider{}
-	p.keys.Store(keys)
+	p.setKeys(keys...)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /realm/.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
 		p.asked.Add(1)
@@ -48,6 +48,14 @@ func newProvider(t *testing.T, keys ...jose.JSONWebKey) *provider {
 	p.issuer.Store(p.URL + "/realm")
 	t.Cleanup(p.Close)
 	return p
+}
+
+func (p *provider) setKeys(keys ...jose.JSONWebKey) {
+	list := []any{}
+	for _, key := range keys {
+		list = append(list, key)
+	}
+	p.keys.Store(list)
 }
 
 // tenants returns tenantList with dev2's tokens from p.
@@ -84,7 +92,7 @@ func TestProviderRotation(t *testing.T) {
 	old, young, forged := p.token(t, "1", devKey()), p.token(t, "2", otherKey()), p.token(t, "3", otherKey())
 
 	verify(old, "", 1)
-	p.keys.Store([]jose.JSONWebKey{first, second})
+	p.setKeys(first, second)
 	verify(young, invalid, 1) // within the interval
 	clock.Advance(90 * time.Second)
 	verify(young, "", 2)
@@ -92,7 +100,7 @@ func TestProviderRotation(t *testing.T) {
 	clock.Advance(90 * time.Second)
 	verify(forged, invalid, 3)
 	verify(forged, invalid, 3) // once per interval
-	p.keys.Store([]jose.JSONWebKey{second})
+	p.setKeys(second)
 	clock.Advance(15 * time.Minute)
 	verify(old, invalid, 4)
 	p.down.Store(true)
@@ -117,6 +125,27 @@ func TestProviderThatIsDown(t *testing.T) {
 	clock.Advance(90 * time.Second)
 	_, err = authenticator.Verify(t.Context(), token)
 	checkMessage(t, err, "", "")
+}
+
+// TestKeysOfOtherKinds: a provider's keys of kinds that are not known here do
+// not keep the others from counting.
+func TestKeysOfOtherKinds(t *testing.T) {
+	t.Parallel()
+
+	p := newProvider(t)
+	p.keys.Store([]any{
+		map[string]any{"kty": "AKP", "alg": "ML-DSA-65", "kid": "0", "pub": "AA"},
+		map[string]any{"kty": "EC", "crv": "secp256k1", "kid": "1", "x": "AA", "y": "AA"},
+		map[string]any{"kty": "OKP", "crv": "X25519", "kid": "2", "x": "AA"},
+		jose.JSONWebKey{KeyID: "3", Key: &otherKey().PublicKey},
+	})
+	list, err := p.tenants().Tenants(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(list[1].Keys) != 1 || list[1].Keys[0].ID != "3" {
+		t.Errorf("keys %v, want the one that is usable", list[1].Keys)
+	}
 }
 
 func TestProviderKeysThatDoNotCount(t *testing.T) {

@@ -8,8 +8,8 @@ import (
 )
 
 // Admins are the users who look after the site as a whole: what is nobody's own
-// and belongs to no single tenant. It gives them nothing of what users own. The
-// zero value names nobody.
+// and belongs to no single tenant. Without admin mode it gives them nothing of
+// what users own. The zero value names nobody.
 type Admins map[string]bool // by "<tenant>/<user>"
 
 // ParseAdmins reads names of the form "<tenant>/<user>".

@@ -27,6 +27,9 @@ type Config struct {
 	// Tenants are those to serve. The first one counts at hosts that belong to
 	// none, and runs the services of the site.
 	Tenants []Tenant
+	// Services are the services of the site that can ask for tokens to act for
+	// users.
+	Services []Client
 	// FailureDelay is how long a wrong password or client key is not answered.
 	FailureDelay time.Duration
 	// Version is the version in each answer.
@@ -60,7 +63,7 @@ type User struct {
 	LastName  string
 }
 
-// Client is an application that can ask for refresh tokens.
+// Client is an application that can ask for refresh tokens, or a service.
 type Client struct {
 	ID  string
 	Key string
@@ -68,8 +71,9 @@ type Client struct {
 
 // Development returns the configuration of the tenants dev and dev2 on one
 // machine: users alice, bob, carol and admin with their names as passwords, and
-// the client pods-dev with its name as key. dev is http://localhost and dev2
-// http://127.0.0.1, both at the port of listenAddr, which must be the real one.
+// the client pods-dev and the service files with their names as keys. dev is
+// http://localhost and dev2 http://127.0.0.1, both at the port of listenAddr,
+// which must be the real one.
 func Development(listenAddr, keyDir string) (Config, error) {
 	_, port, err := net.SplitHostPort(listenAddr)
 	if err != nil {
@@ -98,6 +102,7 @@ func Development(listenAddr, keyDir string) (Config, error) {
 			tenant("dev", "Development tenant", "localhost", "pods.localhost"),
 			tenant("dev2", "Second development tenant", "127.0.0.1", "pods.dev2.localhost"),
 		},
+		Services:     []Client{{ID: "files", Key: "files"}},
 		FailureDelay: 250 * time.Millisecond,
 	}, nil
 }

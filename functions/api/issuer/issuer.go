@@ -27,13 +27,13 @@ import (
 )
 
 // Paths are the patterns below which an Issuer serves.
-var Paths = []string{"/v3/sites", "/v3/sites/", "/v3/tenants", "/v3/tenants/", "/v3/oauth2/"}
+var Paths = []string{"/v3/sites", "/v3/sites/", "/v3/tenants", "/v3/tenants/", "/v3/oauth2/", "/v3/tokens"}
 
 // requestTimeout bounds one request, the delay after a wrong password included.
 const requestTimeout = 10 * time.Second
 
 // Issuer is a development issuer: an http.Handler for paths below /v3/sites,
-// /v3/tenants and /v3/oauth2. It is safe for concurrent use.
+// /v3/tenants and /v3/oauth2, and for /v3/tokens. It is safe for concurrent use.
 type Issuer struct {
 	config        Config
 	tenants       []*tenant
@@ -132,6 +132,7 @@ func (i *Issuer) routes() []rest.Route {
 		{Pattern: "GET /v3/tenants", Open: true, Handle: i.listTenants},
 		{Pattern: "GET /v3/tenants/{tenant_id}", Open: true, Handle: i.getTenant},
 		{Pattern: "POST /v3/oauth2/tokens", Open: true, Handle: aboutLogin(i.createToken)},
+		{Pattern: "POST /v3/tokens", Open: true, Handle: aboutLogin(i.createServiceToken)},
 		{Pattern: "GET /v3/oauth2/userinfo", Level: permissions.None, Handle: i.getUserInfo},
 		{Pattern: "GET /v3/oauth2/profiles/{username}", Level: permissions.None, Handle: i.getProfile},
 	}

@@ -30,6 +30,8 @@ type grant struct {
 	kind     string // as in grant_type
 	username string
 	clientID string // empty when no client authenticated
+	// targetSite is where a service may use the token, empty for a user's.
+	targetSite string
 }
 
 // tokensView is the result of POST /v3/oauth2/tokens.
@@ -199,6 +201,9 @@ func (t *tenant) sign(g grant, tokenType string, now time.Time, life time.Durati
 	}
 	if g.clientID != "" {
 		claims["tapis/client_id"] = g.clientID
+	}
+	if g.targetSite != "" {
+		claims["tapis/account_type"], claims["tapis/target_site"] = auth.AccountService, g.targetSite
 	}
 	token := jwt.NewWithClaims(jwt.SigningMethodRS256, claims)
 	token.Header["kid"] = t.keyID
