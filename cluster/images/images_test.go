@@ -31,7 +31,7 @@ func spec(t *testing.T) images.Spec {
 	return images.Spec{
 		Name: "dev.local/hello:1", Entrypoint: []string{"/bin/hello", "--page"}, User: "65532",
 		Env: []string{"GREETING=hi there"}, Ports: []string{"5000", "53/udp"}, Labels: map[string]string{"a": "b", "c": "d"},
-		Files: []images.File{{Source: program, Destination: "/bin/hello"}, {Source: page, Destination: "/srv/www/page"}},
+		Files:    []images.File{{Source: program, Destination: "/bin/hello"}, {Source: page, Destination: "/srv/www/page"}},
 		Writable: []string{"/tmp"},
 	}
 }
