@@ -2,11 +2,14 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/pods-service/pods/shared/openapi"
 	"github.com/pods-service/pods/shared/pods"
 	"github.com/pods-service/pods/test/suite"
 )
@@ -33,6 +36,7 @@ var beforeRun = []call{
 	{"healthcheck", "nobody", "GET /v3/healthcheck", "", 200, ""},
 	{"error_handler", "nobody", "GET /error-handler/404", "", 404, "not an Pods endpoint"},
 	{"error_handler", "nobody", "GET /error-handler/none", "", 400, "status must be an integer"},
+	{"get_openapi", "nobody", "GET /v3/openapi.json", "", 200, ""},
 	{"", "nobody", "GET /v3/nothing", "", 404, "does not match any Pods API route"},
 	{"", "nobody", "GET /v3//pods", "", 401, noToken},
 
@@ -72,6 +76,8 @@ var beforeRun = []call{
 	{"get_image", "alice", "GET /v3/pods/images/docker.io%2Flibrary%2F$img", "", 200, "Image retrieved successfully."},
 	{"get_image", "alice", "GET /v3/pods/images/docker.io/library/$img", "", 200, "Image retrieved successfully."},
 	{"get_image", "alice", "GET /v3/pods/images/none/such", "", 404, "Image with id none/such not found"},
+	{"update_image", "root", "PUT /v3/pods/images/$img", `{"description":"of a test"}`, 200, "Image updated successfully."},
+	{"update_image", "root", "PUT /v3/pods/images/none/such", `{"description":"of a test"}`, 404, "Image with id none/such not found"},
 	{"delete_image", "alice", "DELETE /v3/pods/images/$img", "", 403, "X-Pods-Admin"},
 	{"delete_image", "root", "DELETE /v3/pods/images/$img/new", "", 200, "Image successfully deleted."},
 	{"delete_image", "root", "DELETE /v3/pods/images/$img/new", "", 404, "not deleted."},
@@ -133,6 +139,12 @@ var afterStop = []call{
 	{"delete_pod", "bob", "DELETE /v3/pods/$pod", "", 404, notFound},
 	{"delete_pod", "alice", "DELETE /v3/pods/$pod", "", 200, "Pod successfully deleted."},
 	{"delete_pod", "alice", "DELETE /v3/pods/$pod", "", 404, notFound},
+	{"delete_template_tag", "bob", "DELETE /v3/pods/templates/$tpl/tags/saved", "", 404, notFound},
+	{"delete_template_tag", "alice", "DELETE /v3/pods/templates/$tpl/tags/saved", "", 200, ""},
+	{"delete_template_tag", "alice", "DELETE /v3/pods/templates/$tpl/tags/saved", "", 404, notFound},
+	{"ensure_jupyter_pod", "carol", "GET /v3/pods/jupyter/ensure", "", 200, "Created new Jupyter pod successfully."},
+	{"ensure_jupyter_pod", "carol", "GET /v3/pods/jupyter/ensure", "", 200, "Retrieved existing Jupyter pod successfully."},
+	{"delete_pod", "carol", "DELETE /v3/pods/caroljupyter", "", 200, "Pod successfully deleted."},
 	{"delete_template", "alice", "DELETE /v3/pods/templates/$tpl", "", 200, "Template and associated Template Tags successfully deleted."},
 	{"delete_template", "alice", "DELETE /v3/pods/templates/$tpl", "", 404, notFound},
 	{"delete_image", "root", "DELETE /v3/pods/images/$img", "", 200, "Image successfully deleted."},
@@ -166,6 +178,32 @@ func TestContract(t *testing.T) {
 	c.run(t, afterStop)
 }
 
+// TestContractIsWhole keeps operations of the API's document from being left out
+// of TestContract. The page of the documentation is no answer of the API.
+func TestContractIsWhole(t *testing.T) {
+	t.Parallel()
+	called := map[string]bool{"get_docs": true}
+	for _, call := range slices.Concat(beforeRun, whileRunning, afterStop) {
+		called[call.operation] = true
+	}
+	var document struct {
+		Paths map[string]map[string]json.RawMessage `json:"paths"`
+	}
+	if err := json.Unmarshal(openapi.JSON(), &document); err != nil {
+		t.Fatal(err)
+	}
+	for path, methods := range document.Paths {
+		for method, raw := range methods {
+			var operation struct {
+				ID string `json:"operationId"`
+			}
+			if json.Unmarshal(raw, &operation) == nil && operation.ID != "" && !called[operation.ID] {
+				t.Errorf("%s %s, %s, is not called", method, path, operation.ID)
+			}
+		}
+	}
+}
+
 type contract struct {
 	podID  string
 	ids    *strings.Replacer
@@ -177,15 +215,16 @@ func newContract(t *testing.T) *contract {
 	c := &contract{podID: suite.NewID("contract"), tokens: map[string]string{}}
 	template := suite.NewID("tpl")
 	c.ids = strings.NewReplacer("$pod", c.podID, "$tpl", template, "$img", suite.NewID("img"))
-	for name, user := range map[string]string{"alice": "alice", "bob": "bob", "root": "admin"} {
+	for name, user := range map[string]string{"alice": "alice", "bob": "bob", "carol": "carol", "root": "admin"} {
 		c.tokens[name] = shared.User(t, user).Token()
 	}
-	alice := shared.User(t, "alice")
+	alice, carol := shared.User(t, "alice"), shared.User(t, "carol")
 	t.Cleanup(func() { // what a test that has failed leaves
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
 		_ = alice.DeletePod(ctx, c.podID)
 		_ = alice.Do(ctx, http.MethodDelete, "/v3/pods/templates/"+template, nil, nil)
+		_ = carol.DeletePod(ctx, "caroljupyter")
 	})
 	return c
 }
