@@ -7,11 +7,18 @@ import (
 	"time"
 )
 
-// markTimeout bounds one statement that marks events.
-const markTimeout = 10 * time.Second
+const (
+	// markTimeout bounds one statement that marks events.
+	markTimeout = 10 * time.Second
+	// markPause is how long the next mark waits after one, for more to go with
+	// it. Marks right behind one another would take one of the few connections to
+	// the database for themselves; the price is some more repeats after a process
+	// was killed.
+	markPause = 20 * time.Millisecond
+)
 
 // marker takes delivered events off the outbox, as many in one statement as
-// were delivered while the one before it ran.
+// were delivered while the one before it ran and in the pause after it.
 type marker struct {
 	outbox Outbox
 	logger *slog.Logger
@@ -50,6 +57,7 @@ func (m *marker) run() {
 		select {
 		case <-m.wake:
 			m.markPending()
+			time.Sleep(markPause)
 		case <-m.quit:
 			return
 		}

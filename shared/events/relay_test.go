@@ -143,6 +143,7 @@ func TestRelayLeavesTheRestToFlush(t *testing.T) {
 		relay.Enqueue(committed) // returns although nothing is taken yet
 		synctest.Wait()
 		close(release)
+		time.Sleep(time.Second) // until what was delivered is marked
 		synctest.Wait()
 		if len(sink.seen) != 16 || box.left() != 284 {
 			t.Errorf("sent %d, left %d, want the 16 that fit and 284", len(sink.seen), box.left())
@@ -210,6 +211,7 @@ func TestRelayFailedEventStaysAndBlocksNoOther(t *testing.T) {
 			return sink.Send(ctx, event)
 		}), 16)
 		relay.Enqueue(committed)
+		time.Sleep(time.Second) // until what was delivered is marked
 		synctest.Wait()
 		if len(sink.seen) != 9 || box.left() != 1 {
 			t.Errorf("sent %d, left %d while one is being retried, want 9 and 1", len(sink.seen), box.left())

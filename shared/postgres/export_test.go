@@ -31,3 +31,9 @@ const PodChunk = podChunk
 
 // Named are named arguments.
 type Named = named
+
+// PodRow is a pod as it is read.
+type PodRow = podRow
+
+// PodColumns are the columns of a PodRow.
+const PodColumns = podColumns

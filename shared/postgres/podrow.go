@@ -11,7 +11,8 @@ import (
 	"github.com/pods-service/pods/shared/pods"
 )
 
-// podColumns are the columns of podRow, of a table or subquery named p.
+// podColumns are the columns of podRow in the order of its fields, by which they
+// are read, of a table or subquery named p.
 const podColumns = `
 	p.tenant_id, p.pod_id, p.site_id, p.uid, p.instance, p.k8s_name,
 	p.image, p.template, p.description, p.command, p.arguments, p.environment_variables, p.volume_mounts,
@@ -57,7 +58,7 @@ type podRow struct {
 	TimeToStopTS    *time.Time           `db:"time_to_stop_ts"`
 }
 
-// podWithPermissions is a podRow with permissionsColumn.
+// podWithPermissions is a podRow with permissionsColumn behind it.
 type podWithPermissions struct {
 	podRow
 	Permissions permissions.Set `db:"permissions"`

@@ -67,7 +67,7 @@ func (t *tx) insertPod(pod pods.Pod, created *pods.Pod) {
 		"creation_ts": pod.CreationTS, "update_ts": pod.UpdateTS,
 	}))
 	t.batch.Queue(query, named(args)).Query(func(rows pgx.Rows) error {
-		row, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[podRow])
+		row, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[podRow])
 		*created = row.toPod()
 		return err
 	})
@@ -124,7 +124,7 @@ func podAndPermissions(ctx context.Context, db queryer, query, tenantID, podID s
 	if err != nil {
 		return pods.Pod{}, nil, translate(err)
 	}
-	row, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[podWithPermissions])
+	row, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[podWithPermissions])
 	if errors.Is(err, pgx.ErrNoRows) {
 		return pods.Pod{}, nil, pods.PodNotFound(podID)
 	}

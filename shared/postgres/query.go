@@ -36,7 +36,7 @@ func one(ctx context.Context, db queryer, query string, args pgx.StrictNamedArgs
 	if err != nil {
 		return pods.Pod{}, err
 	}
-	row, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[podRow])
+	row, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[podRow])
 	return row.toPod(), err
 }
 
@@ -47,7 +47,7 @@ func list(ctx context.Context, db queryer, query string, args pgx.StrictNamedArg
 		return nil, translate(err)
 	}
 	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (pods.Pod, error) {
-		r, err := pgx.RowToStructByName[podRow](row)
+		r, err := pgx.RowToStructByPos[podRow](row)
 		return r.toPod(), err
 	})
 	return found, translate(err)
