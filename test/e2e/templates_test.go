@@ -50,6 +50,11 @@ func TestSharedTemplate(t *testing.T) {
 	if page := suite.Get(t, web, suite.Address(podID)); page.Status != http.StatusOK {
 		t.Errorf("its page answers %d", page.Status)
 	}
+	var ran client.ExecResult
+	do(bob, http.MethodPost, "/v3/pods/"+podID+"/exec", map[string]any{"commands": []string{"sh", "-c", "echo $HELLO_FINAL_LINE"}}, &ran)
+	if got := ran.ExecutionResults[0].Stdout; got != "so says the template\n" {
+		t.Errorf("the variable of the template is %q in the container", got)
+	}
 	do(alice, http.MethodDelete, path, nil, nil)
 	if page := suite.Get(t, web, suite.Address(podID)); page.Status != http.StatusOK {
 		t.Errorf("once its template is gone, the page of a running pod answers %d", page.Status)
@@ -58,5 +63,4 @@ func TestSharedTemplate(t *testing.T) {
 		t.Fatal(err)
 	}
 	suite.WaitFor(t, bob, podID, pods.StatusStopped)
-	suite.WaitLogs(t, bob, podID, "so says the template")
 }
