@@ -34,31 +34,42 @@ func (b *apiBench) createRequest(ctx context.Context, podID string) (*http.Reque
 	return b.identity.request(ctx, http.MethodPost, "/v3/pods", body)
 }
 
-// throughput measures how many requests of one kind each side answers. The sides
-// take turns, so that they meet the same machine in the same mood, and the one
-// that is second is first in the next round.
-func (b *apiBench) throughput(ctx context.Context, what string, minRatio float64, load func() makeRequest) ([]figure, error) {
+// takeTurns calls work for each side in every round, so that the sides meet the
+// same machine in the same mood. Who is second is first in the next round. The
+// baseline is side 0.
+func (b *apiBench) takeTurns(work func(i int, side *apiSide, round int) error) error {
 	sides := []*apiSide{b.baseline, b.ours}
-	for _, side := range sides {
+	for round := range apiRounds {
+		for turn := range sides {
+			i := (round + turn) % len(sides)
+			if err := work(i, sides[i], round); err != nil {
+				return fmt.Errorf("%s: %w", sides[i].name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// throughput measures how many requests of one kind each side answers.
+func (b *apiBench) throughput(ctx context.Context, what string, minRatio float64, load func() makeRequest) ([]figure, error) {
+	for _, side := range []*apiSide{b.baseline, b.ours} {
 		if _, _, err := side.saturate(ctx, apiSenders, apiWarmUp, load()); err != nil {
-			return nil, fmt.Errorf("%s, %s: %w", what, side.name, err)
+			return nil, fmt.Errorf("%s: %s: %w", what, side.name, err)
 		}
 	}
 	var answered [2]int64
 	var elapsed, cpu [2]time.Duration
-	for round := range apiRounds {
-		for turn := range sides {
-			i := (round + turn) % len(sides)
-			before := processCPU(sides[i].pid)
-			count, took, err := sides[i].saturate(ctx, apiSenders, b.load/apiRounds, load())
-			if err != nil {
-				return nil, fmt.Errorf("%s, %s: %w", what, sides[i].name, err)
-			}
-			answered[i] += count
-			elapsed[i] += took
-			cpu[i] += processCPU(sides[i].pid) - before
-			fmt.Printf("%s, round %d of %d: %s %.0f per second\n", what, round+1, apiRounds, sides[i].name, float64(count)/took.Seconds())
-		}
+	err := b.takeTurns(func(i int, side *apiSide, round int) error {
+		before := processCPU(side.pid)
+		count, took, err := side.saturate(ctx, apiSenders, b.load/apiRounds, load())
+		answered[i] += count
+		elapsed[i] += took
+		cpu[i] += processCPU(side.pid) - before
+		fmt.Printf("%s, round %d of %d: %s %.0f per second\n", what, round+1, apiRounds, side.name, float64(count)/took.Seconds())
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
 	}
 	perSecond := func(i int) float64 { return float64(answered[i]) / elapsed[i].Seconds() }
 	micros := func(i int) float64 { return float64(cpu[i].Microseconds()) / float64(answered[i]) }
@@ -68,16 +79,17 @@ func (b *apiBench) throughput(ctx context.Context, what string, minRatio float64
 	}, nil
 }
 
-// latencies measures reads at a steady rate.
+// latencies measures reads at a steady rate, the sides taking turns.
 func (b *apiBench) latencies(ctx context.Context) ([]figure, error) {
 	var found [2]series
-	for i, side := range []*apiSide{b.baseline, b.ours} {
-		fmt.Printf("Reading %d pods per second from %s for %s\n", apiRate, side.name, b.load)
-		times, err := side.pace(ctx, apiRate, b.load, b.reads())
-		if err != nil {
-			return nil, fmt.Errorf("reads at a steady rate, %s: %w", side.name, err)
-		}
-		found[i] = times
+	fmt.Printf("Reading %d pods per second, %s from each side\n", apiRate, b.load)
+	err := b.takeTurns(func(i int, side *apiSide, _ int) error {
+		times, err := side.pace(ctx, apiRate, b.load/apiRounds, b.reads())
+		found[i] = append(found[i], times...)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reads at a steady rate: %w", err)
 	}
 	of := func(what string, q float64) figure {
 		return plain("B4", fmt.Sprintf("read at %d per second, %s", apiRate, what), "ms", found[1].millis(q)).against(found[0].millis(q))
