@@ -62,7 +62,7 @@ func (e Envelope) writeList(w http.ResponseWriter, httpStatus int, list List) er
 			isSent = true
 		}
 		if _, err := body.WriteTo(w); err != nil {
-			return nil //nolint:nilerr // the client is gone
+			return nil // the client is gone
 		}
 	}
 	body.Write(frame[end:])
