@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+
+	"github.com/pods-service/pods/shared/auth"
 )
 
 // agree makes sure that both sides do the same: give the same answer, refuse the
@@ -22,7 +24,7 @@ func (b *apiBench) agree(ctx context.Context) error {
 		if read[i], err = side.result(req, http.StatusOK); err != nil {
 			return err
 		}
-		req.Header.Set(tokenHeader, b.identity.token+"x")
+		req.Header.Set(auth.HeaderToken, b.identity.token+"x")
 		if _, err := side.result(req, http.StatusUnauthorized); err != nil {
 			return err
 		}

@@ -82,7 +82,7 @@ func (b *apiBaseline) insert(ctx context.Context, pod pods.Pod, owner string) (c
 		INSERT INTO pod_permissions (tenant_id, pod_id, username, level, position)
 		SELECT $1, $2, entry.username, entry.level, entry.position
 		FROM unnest($3::text[], $4::smallint[]) WITH ORDINALITY AS entry (username, level, position)`
-	const insertCredentials = `
+	const insertSealed = `
 		INSERT INTO pod_credentials (tenant_id, pod_id, user_username, user_password, admin_username, admin_password)
 		VALUES ($1, $2, $3, $4, $5, $6)`
 	const insertAction = `
@@ -113,7 +113,7 @@ func (b *apiBaseline) insert(ctx context.Context, pod pods.Pod, owner string) (c
 		pod.Status, pod.StatusRequested, pod.CreationTS)
 	batch.Queue(removePermissions, pod.TenantID, pod.ID)
 	batch.Queue(insertPermissions, pod.TenantID, pod.ID, []string{owner}, []permissions.Level{permissions.Admin})
-	batch.Queue(insertCredentials, pod.TenantID, pod.ID,
+	batch.Queue(insertSealed, pod.TenantID, pod.ID,
 		seal("user_username", pod.ID), seal("user_password", rand.Text()), seal("admin_username", "podsservice"), seal("admin_password", rand.Text()))
 	batch.Queue(insertAction, pod.TenantID, pod.ID, pod.CreationTS, pods.ActionCreated(owner), pods.MaxActionLogs-1)
 	batch.Queue(insertEvent, pod.TenantID, event.ID(), document, pod.CreationTS)

@@ -18,8 +18,6 @@ import (
 // apiHost is the host that requests of B4 name: an address of their tenant.
 const apiHost = "dev.localhost"
 
-const tokenHeader = "X-Tapis-Token"
-
 // identity is a user of the fleet's tenant, with a token that their tenant has
 // issued.
 type identity struct {
@@ -64,7 +62,7 @@ func (u *identity) request(ctx context.Context, method, path, body string) (*htt
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set(tokenHeader, u.token)
+	req.Header.Set(auth.HeaderToken, u.token)
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
 	}

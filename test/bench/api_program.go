@@ -58,7 +58,7 @@ func startAPI(ctx context.Context, path string, running *servers.Servers, tenant
 	if p.log, err = os.Create(filepath.Join(p.dir, "log")); err != nil {
 		return nil, err
 	}
-	p.process = exec.Command(path) //nolint:gosec // the program that is measured
+	p.process = exec.Command(path)
 	p.process.Stderr = p.log
 	p.process.Env = append(os.Environ(),
 		"PORT=0", "PODS_METRICS_PORT=0", "DATABASE_URL="+running.DatabaseURL, "REDIS_URL="+running.RedisURL,

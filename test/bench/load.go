@@ -98,7 +98,7 @@ func (t *target) pace(ctx context.Context, rate int, d time.Duration, next makeR
 	group.SetLimit(underWay)
 	start, due := time.Now(), time.Duration(0)
 	for within.Err() == nil {
-		due += time.Duration(rand.ExpFloat64() * float64(time.Second) / float64(rate)) //nolint:gosec // chance, not secrecy
+		due += time.Duration(rand.ExpFloat64() * float64(time.Second) / float64(rate))
 		if due >= d {
 			break
 		}
