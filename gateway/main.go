@@ -12,7 +12,9 @@ import (
 	"github.com/pods-service/pods/gateway/certs"
 	"github.com/pods-service/pods/gateway/dataplane"
 	"github.com/pods-service/pods/gateway/feed"
+	"github.com/pods-service/pods/shared/auth"
 	"github.com/pods-service/pods/shared/function"
+	"github.com/pods-service/pods/shared/login"
 )
 
 // version is set by the linker.
@@ -22,8 +24,12 @@ type settings struct {
 	function.Process
 	function.Storage
 	function.Tenancy
-	HTTP  string `env:"PODS_GATEWAY_HTTP" envDefault:":8081"`
-	HTTPS string `env:"PODS_GATEWAY_HTTPS" envDefault:":8443"`
+	function.Login
+	SiteID string `env:"PODS_SITE,required,notEmpty"`
+	HTTP   string `env:"PODS_GATEWAY_HTTP" envDefault:":8081"`
+	HTTPS  string `env:"PODS_GATEWAY_HTTPS" envDefault:":8443"`
+	// SecurePort is the port at which visitors reach HTTPS.
+	SecurePort string `env:"PODS_GATEWAY_PORT" envDefault:"443"`
 	// CADir holds a development CA that makes a certificate for each host.
 	CADir string `env:"PODS_CA_DIR"`
 	// TLSCertFile and TLSKeyFile hold one certificate for all hosts instead.
@@ -44,7 +50,16 @@ func (s settings) OfProcess() function.Process {
 func main() { function.Main("gateway", version, build) }
 
 func build(ctx context.Context, f *function.Function, set settings) (http.Handler, error) {
-	domain, err := f.OpenDomain(ctx, set.Tenancy, assets.Templates())
+	loginKey, err := set.LoginKey()
+	if err != nil {
+		return nil, err
+	}
+	tenants, err := set.Source(f.Logger)
+	if err != nil {
+		return nil, err
+	}
+	// To verify tokens the keys of providers are needed too.
+	domain, err := function.OpenDomain(ctx, auth.NewProviderKeys(tenants, nil, f.Logger), assets.Templates(), f.Logger)
 	if err != nil {
 		return nil, err
 	}
@@ -53,6 +68,13 @@ func build(ctx context.Context, f *function.Function, set settings) (http.Handle
 		return nil, err
 	}
 	state, err := f.OpenQuiet(ctx, set.Storage)
+	if err != nil {
+		return nil, err
+	}
+	visits, err := login.New(login.Options{
+		Key: loginKey, Tenants: domain.Tenants, Tokens: auth.NewAuthenticator(domain.Tenants, set.SiteID),
+		Permissions: state.Store, Logger: f.Logger,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -67,6 +89,7 @@ func build(ctx context.Context, f *function.Function, set settings) (http.Handle
 	visitors := dataplane.New(dataplane.Options{
 		Source:  feed.Merged{Store: state.Store, Deriver: domain.Deriver(state.Store)},
 		Changes: state.Cache, Plain: plain, Secure: secure, GetCertificate: certificates,
+		Login: visits, SecurePort: set.SecurePort,
 		DrainTimeout: set.DrainTimeout / 2, Version: f.Version, Logger: f.Logger, Registerer: f.Registry,
 	})
 	f.Ready = visitors.Ready

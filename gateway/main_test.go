@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -35,7 +36,8 @@ func newSettings(t *testing.T) settings {
 	return settings{
 		Process: functiontest.Process(), Storage: functiontest.Storage(t),
 		Tenancy: function.Tenancy{TenantsFile: functiontest.TenantsFile(t)},
-		HTTP:    freeAddress(t), HTTPS: freeAddress(t), CADir: t.TempDir(),
+		Login:   function.Login{LoginKeyFile: functiontest.SecretFile(t, bytes.Repeat([]byte{1}, 32))}, SiteID: podstest.Tenant().SiteID,
+		HTTP: freeAddress(t), HTTPS: freeAddress(t), CADir: t.TempDir(),
 	}
 }
 

@@ -77,6 +77,10 @@ secretGenerator:
   - name: encryption
     namespace: pods-service
     files: [encryption.key]
+  - name: login
+    namespace: pods-service
+    files:
+$(files login)
   - name: issuer
     namespace: pods-service
     files:

@@ -25,10 +25,12 @@ import (
 	"github.com/pods-service/pods/gateway/certs"
 	"github.com/pods-service/pods/gateway/dataplane"
 	"github.com/pods-service/pods/gateway/feed"
+	"github.com/pods-service/pods/shared/auth"
 	"github.com/pods-service/pods/shared/cache"
 	"github.com/pods-service/pods/shared/events"
 	"github.com/pods-service/pods/shared/function"
 	"github.com/pods-service/pods/shared/kube"
+	"github.com/pods-service/pods/shared/login"
 	"github.com/pods-service/pods/shared/logs"
 	"github.com/pods-service/pods/shared/manifests"
 	"github.com/pods-service/pods/shared/permissions"
@@ -59,7 +61,8 @@ type service struct {
 	admins  permissions.Admins
 	logs    *logs.Reader
 
-	limiter *ratelimit.Limiter
+	limiter  *ratelimit.Limiter
+	loginKey [login.KeySize]byte
 
 	api         *http.Server
 	apiListener net.Listener
@@ -155,6 +158,9 @@ func (s *service) openStore(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if s.loginKey, err = loginKey(key); err != nil {
+		return err
+	}
 	if s.cache, err = cache.Open(cache.Options{URL: s.settings.RedisURL, Logger: s.logger}); err != nil {
 		return err
 	}
@@ -213,9 +219,18 @@ func (s *service) openGateway(context.Context) (err error) {
 	if s.authority, err = certs.Open(certs.Options{Dir: caDir(s.settings.State), Domains: s.domain.Tenants.Domains()}); err != nil {
 		return fmt.Errorf("development CA: %w", err)
 	}
+	visits, err := login.New(login.Options{
+		Key: s.loginKey, Tenants: s.domain.Tenants, Tokens: auth.NewAuthenticator(s.domain.Tenants, s.siteID),
+		Permissions: s.store, Logger: s.logger,
+	})
+	if err != nil {
+		return err
+	}
+	_, port, _ := net.SplitHostPort(s.addresses.GatewayHTTPS)
 	s.gateway = dataplane.New(dataplane.Options{
 		Source: feed.Merged{Store: s.store, Deriver: s.deriver}, Changes: s.cache,
 		Plain: s.plain, Secure: s.secure, GetCertificate: s.authority.GetCertificate, DrainTimeout: drainTimeout / 2,
+		Login: visits, SecurePort: port,
 		Version: version, Logger: s.logger, Registerer: s.registry,
 	})
 	return nil
@@ -230,7 +245,7 @@ func (s *service) finishAPI(context.Context) error {
 	handler, err := server.Assemble(server.Parts{
 		Choices: s.settings.Choices, Store: s.store, Tail: s.logs, Runner: s.cluster, SiteID: s.siteID, Admins: s.admins, Limiter: s.limiter,
 		Tenants: s.domain.Tenants, Rules: s.domain.Rules, Catalog: s.domain.Catalog, Deriver: s.deriver,
-		GatewayPort: port, Issuer: s.issuer,
+		LoginKey: s.loginKey, Service: developmentService, GatewayPort: port, Issuer: s.issuer,
 		Checks: map[string]func(context.Context) error{
 			"redis": s.cache.Ping, "kubernetes": s.cluster.Healthy,
 		},

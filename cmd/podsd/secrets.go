@@ -25,6 +25,8 @@ in a folder. What is there already is kept, so that a deployment can be repeated
 
   tenants.json      tenants dev and dev2 with the public keys of the development issuer
   encryption.key    the key that credentials are encrypted with
+  login/login.key   the key that visitors' logins are sealed with
+  login/service.key the key by which the development issuer knows the service
   issuer/*.pem      the private keys of the development issuer
   ca/ca.pem         the development CA for visitors over TLS
   ca/ca-key.pem     its key`,
@@ -60,7 +62,7 @@ func deploySecrets(ctx context.Context, dir, address string) error {
 	if err := replaceFile(filepath.Join(dir, "tenants.json"), content, 0o644); err != nil {
 		return err
 	}
-	if _, err := encryptionKey(dir); err != nil {
+	if err := loginSecrets(dir); err != nil {
 		return err
 	}
 	domains := make([]string, len(tenants))
@@ -71,4 +73,25 @@ func deploySecrets(ctx context.Context, dir, address string) error {
 		return fmt.Errorf("development CA: %w", err)
 	}
 	return nil
+}
+
+// loginSecrets writes what logins need, made from the encryption key, which is
+// made too if need be.
+func loginSecrets(dir string) error {
+	encryption, err := encryptionKey(dir)
+	if err != nil {
+		return err
+	}
+	key, err := loginKey(encryption)
+	if err != nil {
+		return err
+	}
+	folder := filepath.Join(dir, "login")
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return fmt.Errorf("make the folder: %w", err)
+	}
+	if err := replaceFile(filepath.Join(folder, "login.key"), key[:], 0o600); err != nil {
+		return err
+	}
+	return replaceFile(filepath.Join(folder, "service.key"), []byte(developmentService.Secret), 0o600)
 }

@@ -18,7 +18,7 @@ func TestDeploySecrets(t *testing.T) {
 	if err := deploySecrets(t.Context(), dir, "dev.localhost:8080"); err != nil {
 		t.Fatal(err)
 	}
-	names := []string{"tenants.json", "encryption.key", "issuer/dev.pem", "issuer/dev2.pem", "ca/ca.pem", "ca/ca-key.pem"}
+	names := []string{"tenants.json", "encryption.key", "login/login.key", "login/service.key", "issuer/dev.pem", "issuer/dev2.pem", "ca/ca.pem", "ca/ca-key.pem"}
 	first := map[string][]byte{}
 	for _, name := range names {
 		data, err := os.ReadFile(filepath.Join(dir, name))
@@ -49,6 +49,9 @@ func TestDeploySecrets(t *testing.T) {
 	}
 	if key, err := encryptionKey(dir); err != nil || !bytes.Equal(key[:], first["encryption.key"]) {
 		t.Errorf("the encryption key cannot be used: %v", err)
+	}
+	if len(first["login/login.key"]) != 32 || bytes.Equal(first["login/login.key"], first["encryption.key"]) {
+		t.Error("the login key is none of its own")
 	}
 	config, err := issuer.Development("dev.localhost:8080", filepath.Join(dir, "issuer"))
 	if err != nil {

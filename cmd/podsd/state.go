@@ -1,7 +1,9 @@
 package main
 
 import (
+	"crypto/hkdf"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +12,8 @@ import (
 	"strconv"
 	"syscall"
 
+	"github.com/pods-service/pods/shared/login"
+	"github.com/pods-service/pods/shared/oauth"
 	"github.com/pods-service/pods/shared/secretfile"
 )
 
@@ -94,6 +98,19 @@ func encryptionKey(dir string) (key [secretfile.KeySize]byte, err error) {
 	_, _ = rand.Read(key[:]) // never fails
 	return key, replaceFile(path, key[:], 0o600)
 }
+
+// loginKey derives the key that visitors' logins are sealed with from that of
+// credentials.
+func loginKey(encryption [secretfile.KeySize]byte) (key [login.KeySize]byte, err error) {
+	derived, err := hkdf.Key(sha256.New, encryption[:], nil, "pods login key", login.KeySize)
+	if err != nil {
+		return key, fmt.Errorf("derive the login key: %w", err)
+	}
+	return [login.KeySize]byte(derived), nil
+}
+
+// developmentService is what the development issuer knows this service as.
+var developmentService = oauth.Credentials{ID: "pods", Secret: "pods"}
 
 // replaceFile writes a file whole or not at all.
 func replaceFile(path string, data []byte, mode os.FileMode) error {

@@ -30,6 +30,8 @@ type settings struct {
 	function.Sink
 	function.Cluster
 	function.Compute
+	function.Login
+	function.Service
 	server.Choices
 	ratelimit.Rates
 	SiteID      string   `env:"PODS_SITE,required,notEmpty"`
@@ -49,6 +51,18 @@ func build(ctx context.Context, f *function.Function, set settings) (http.Handle
 	if err != nil {
 		return nil, err
 	}
+	loginKey, err := set.LoginKey()
+	if err != nil {
+		return nil, err
+	}
+	service, err := set.Credentials()
+	if err != nil {
+		return nil, err
+	}
+	clients, err := set.LoginClients()
+	if err != nil {
+		return nil, err
+	}
 	admins, err := permissions.ParseAdmins(set.Admins)
 	if err != nil {
 		return nil, fmt.Errorf("PODS_ADMINS: %w", err)
@@ -61,7 +75,7 @@ func build(ctx context.Context, f *function.Function, set settings) (http.Handle
 	if err != nil {
 		return nil, err
 	}
-	// Nobody else verifies tokens, and so needs the keys of providers.
+	// To verify tokens the keys of providers are needed too.
 	domain, err := function.OpenDomain(ctx, auth.NewProviderKeys(tenants, nil, f.Logger), assets.Templates(), f.Logger)
 	if err != nil {
 		return nil, err
@@ -87,6 +101,7 @@ func build(ctx context.Context, f *function.Function, set settings) (http.Handle
 	handler, err := server.Assemble(server.Parts{
 		Choices: set.Choices, Store: state.Store, Tail: logs.NewReader(cluster), Runner: cluster, SiteID: set.SiteID, Admins: admins, Limiter: limiter,
 		Tenants: domain.Tenants, Rules: rules, Catalog: domain.Catalog, Deriver: domain.Deriver(state.Store),
+		LoginKey: loginKey, Service: service, LoginClients: clients,
 		GatewayPort: set.GatewayPort, Issuer: tokens, Extra: extra,
 		Checks: map[string]func(context.Context) error{
 			"redis": state.Cache.Ping, "kubernetes": cluster.Healthy,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -55,6 +56,8 @@ func newSettings(t *testing.T, broker *podstest.Broker) settings {
 		Sink:       function.Sink{URL: broker.URL},
 		Cluster:    function.Cluster{Kubeconfig: functiontest.NewKubernetes(t).Kubeconfig, Namespace: "pods"},
 		Choices:    server.Choices{CORSOrigins: []string{"*"}},
+		Login:      function.Login{LoginKeyFile: functiontest.SecretFile(t, bytes.Repeat([]byte{1}, 32))},
+		Service:    function.Service{ServiceName: "pods", ServiceKeyFile: functiontest.SecretFile(t, []byte("pods"))},
 		SiteID:     "dev", Admins: []string{"dev/admin"}, GatewayPort: "8443",
 		DevelopmentIssuer: announced, IssuerKeys: dir, CADir: dir,
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/pods-service/pods/gateway/proxy"
 	"github.com/pods-service/pods/gateway/server"
 	"github.com/pods-service/pods/shared/cache"
+	"github.com/pods-service/pods/shared/login"
 )
 
 // maxVisitors bounds the connections that each listener holds.
@@ -31,6 +32,10 @@ type Options struct {
 	Secure  net.Listener // for TLS
 	// GetCertificate is asked at each TLS handshake.
 	GetCertificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	// Login decides who passes entries that ask for a login.
+	Login *login.Login
+	// SecurePort is the port at which visitors reach Secure.
+	SecurePort string
 	// DrainTimeout is how long visitors may go on after Run is told to end.
 	DrainTimeout time.Duration
 	Version      string
@@ -52,7 +57,7 @@ func New(options Options) *Gateway {
 	g.feed = feed.New(feed.Options{Source: options.Source, Logger: options.Logger, Registerer: options.Registerer})
 	g.proxy = proxy.New(proxy.Options{
 		Routes: g.feed.Table, Version: options.Version, Logger: options.Logger, AccessLevel: slog.LevelDebug,
-		Registerer: options.Registerer,
+		Registerer: options.Registerer, Login: options.Login, SecurePort: options.SecurePort,
 	})
 	g.server = server.New(server.Options{
 		Handler: g.proxy, GetCertificate: options.GetCertificate, Logger: options.Logger, Registerer: options.Registerer,

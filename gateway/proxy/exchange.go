@@ -20,6 +20,7 @@ type exchange struct {
 	started time.Time
 	host    string        // canonical, empty when the request names none
 	route   *routes.Route // nil when there is none
+	visitor http.Header   // what the pod is told of the visitor who has logged in
 	status  int           // 0 until the header is written
 	written int64         // bytes of the body; of an upgrade, none
 	// failure is why the pod gave no answer.

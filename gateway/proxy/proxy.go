@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/pods-service/pods/gateway/pages"
+	"github.com/pods-service/pods/shared/login"
 	"github.com/pods-service/pods/shared/routes"
 )
 
@@ -24,6 +25,11 @@ import (
 type Options struct {
 	// Routes returns the current table, nil as long as there is none.
 	Routes func() *routes.Table
+	// Login decides who passes entries that ask for a login; nil lets nobody.
+	Login *login.Login
+	// SecurePort is the port at which visitors reach the gateway over TLS; 443
+	// by default.
+	SecurePort string
 	// Version is that of the service, shown in JSON status pages.
 	Version string
 	Logger  *slog.Logger
@@ -46,6 +52,9 @@ type Options struct {
 // Handler is the gateway's http.Handler. It is safe for concurrent use.
 type Handler struct {
 	routes      func() *routes.Table
+	login       *login.Login
+	securePort  string
+	version     string
 	pages       *pages.Writer
 	logger      *slog.Logger
 	accessLevel slog.Level
@@ -67,6 +76,9 @@ func New(options Options) *Handler {
 	options.ResponseTimeout = cmp.Or(options.ResponseTimeout, 10*time.Minute)
 	h := &Handler{
 		routes:      options.Routes,
+		login:       options.Login,
+		securePort:  cmp.Or(options.SecurePort, "443"),
+		version:     options.Version,
 		pages:       pages.NewWriter(options.Version),
 		logger:      options.Logger,
 		accessLevel: options.AccessLevel,
@@ -98,6 +110,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	page, serves := h.resolve(x, r)
 	if !serves {
 		h.pages.Write(x, r, page, x.host)
+		return
+	}
+	if x.route.Networking.TapisAuth && !h.admit(x, r) {
 		return
 	}
 	in := r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
@@ -133,7 +148,7 @@ func (h *Handler) resolve(x *exchange, r *http.Request) (page pages.Page, serves
 		return pages.NotFound, false
 	}
 	x.route = route
-	if isRestricted(route.Networking) {
+	if isRestricted(route.Networking) || route.Networking.TapisAuth && h.login == nil {
 		return pages.Restricted, false
 	}
 	if route.State != routes.StateServing {

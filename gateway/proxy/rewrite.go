@@ -3,13 +3,10 @@ package proxy
 import (
 	"net/http"
 	"net/http/httputil"
-	"net/textproto"
 	"strings"
-)
 
-// platformToken is the name of the header and of the cookie in which a client
-// sends its token to the platform.
-const platformToken = "X-Tapis-Token" //nolint:gosec // a name, not a token
+	"github.com/pods-service/pods/shared/login"
+)
 
 // rewrite turns a visitor's request into the one that the pod gets: sent to
 // the pod's address, with the visitor's Host, path and query as they are.
@@ -24,7 +21,8 @@ func (h *Handler) rewrite(pr *httputil.ProxyRequest) {
 	if x.body != nil {
 		x.body.trailers = pr.Out.Trailer
 	}
-	removePlatformCookie(pr.Out.Header)
+	login.RemoveCookies(pr.Out.Header)
+	x.identify(pr.Out)
 	pr.SetXForwarded()
 	if !strings.EqualFold(pr.Out.Header.Get("Upgrade"), "websocket") {
 		// Any other protocol, HTTP/2 above all, would be a tunnel past
@@ -61,57 +59,7 @@ func isReserved(name string) bool {
 	return strings.HasPrefix(name, "x-forwarded-")
 }
 
-// removePlatformCookie removes the platform's token from the Cookie headers
-// and leaves every other byte of them alone.
-func removePlatformCookie(header http.Header) {
-	lines := header["Cookie"]
-	kept := lines[:0]
-	for _, line := range lines {
-		if line = withoutPlatformCookie(line); line != "" {
-			kept = append(kept, line)
-		}
-	}
-	switch {
-	case len(lines) == 0:
-	case len(kept) == 0:
-		delete(header, "Cookie")
-	default:
-		header["Cookie"] = kept
-	}
-}
-
-func withoutPlatformCookie(line string) string {
-	if !containsToken(line) {
-		return line
-	}
-	var kept []string
-	for pair := range strings.SplitSeq(line, ";") {
-		if !isPlatformCookie(pair) {
-			kept = append(kept, pair)
-		}
-	}
-	return textproto.TrimString(strings.Join(kept, ";"))
-}
-
-// containsToken is a cheap test that says no for nearly every line.
-func containsToken(line string) bool {
-	for i := range len(line) - len("tapis") + 1 {
-		if strings.EqualFold(line[i:i+len("tapis")], "tapis") {
-			return true
-		}
-	}
-	return false
-}
-
-// isPlatformCookie reports whether "name=value" is the platform's token, in
-// any spelling.
-func isPlatformCookie(pair string) bool {
-	name, _, _ := strings.Cut(pair, "=")
-	name = strings.ReplaceAll(textproto.TrimString(name), "_", "-")
-	return strings.EqualFold(name, platformToken)
-}
-
-// modifyResponse keeps a pod from setting the platform's cookie.
+// modifyResponse keeps a pod from setting the platform's cookies.
 func modifyResponse(response *http.Response) error {
 	lines := response.Header["Set-Cookie"]
 	if len(lines) == 0 {
@@ -119,7 +67,7 @@ func modifyResponse(response *http.Response) error {
 	}
 	kept := make([]string, 0, len(lines))
 	for _, line := range lines {
-		if !isPlatformCookie(line) {
+		if !login.IsCookie(line) {
 			kept = append(kept, line)
 		}
 	}

@@ -117,6 +117,17 @@ func (r *Registry) Find(ctx context.Context, id string) (Tenant, bool) {
 	return entry.Tenant, true
 }
 
+// ServiceTenant returns the tenant whose tokens prove the services of a site,
+// and false when the site has none.
+func (r *Registry) ServiceTenant(siteID string) (Tenant, bool) {
+	for _, entry := range r.current.Load().byID {
+		if entry.SiteID == siteID && entry.IssuesServiceTokens {
+			return entry.Tenant, true
+		}
+	}
+	return Tenant{}, false
+}
+
 // Domains returns the domains of all tenants' pods, in alphabetical order.
 func (r *Registry) Domains() []string {
 	var domains []string

@@ -34,16 +34,21 @@ type Type struct {
 	// Shared says that objects of the type belong to the site rather than to a
 	// tenant: entries may have the keys that stand for many users.
 	Shared bool
+	// Visited says that objects of the type have visitors: an entry may let all
+	// users of a tenant visit them, and means nothing else.
+	Visited bool
 }
 
 // The types of objects.
 var (
-	PodType      = Type{Noun: "pod"}
+	PodType      = Type{Noun: "pod", Visited: true}
 	TemplateType = Type{Noun: "template", Shared: true}
+	// VisitType is a pod as visitors come to it, over the network.
+	VisitType = Type{Noun: "pod", Shared: true}
 )
 
 // Keys of entries that stand for many users. On types that are not shared they
-// mean nothing.
+// mean nothing, but for a tenant's on what is visited.
 const (
 	KeyTenant    = "TENANT"  // all users of the object's tenant
 	KeySite      = "SITE"    // all users of the object's site
@@ -96,8 +101,9 @@ func (t Type) Parse(caller pods.Caller, key, level string) (Level, error) {
 // keyProblem says what is wrong with the key of an entry, or nothing.
 func (t Type) keyProblem(key string) string {
 	isSpecial := key == KeyTenant || key == KeySite || isMany(key)
+	isVisit := t.Visited && strings.HasPrefix(key, tenantPrefix)
 	switch {
-	case isSpecial && !t.Shared:
+	case isSpecial && !t.Shared && !isVisit:
 		return fmt.Sprintf("'%s' cannot be given access to a %s. Name users one by one.", key, t.Noun)
 	case strings.HasPrefix(key, tenantPrefix) && !tenantKeyPattern.MatchString(key):
 		return "tenant.<id> must name a tenant: lowercase letters, digits and '-'"
@@ -204,7 +210,7 @@ func (o Object) applies(key string, caller pods.Caller) bool {
 	isOwn := caller.TenantID == o.TenantID
 	switch {
 	case !o.Shared:
-		return isOwn && key == caller.Username
+		return isOwn && key == caller.Username && !isMany(key)
 	case key == KeyEverybody:
 		return true
 	case key == KeySite:

@@ -78,6 +78,11 @@ func TestSharedObject(t *testing.T) {
 			}
 		}
 	}
+	named := pods.Caller{TenantID: "dev", SiteID: "site", Username: "tenant.far"}
+	pod := permissions.Object{Type: permissions.PodType, TenantID: "dev", SiteID: "site", Set: permissions.Set{{User: "tenant.far", Level: permissions.Read}}}
+	if got := pod.Level(named); got != permissions.None {
+		t.Errorf("a user called as a tenant's key has %s of a pod", got)
+	}
 	highest := permissions.Object{Type: permissions.TemplateType, TenantID: "dev", Set: permissions.Set{
 		{User: "TENANT", Level: permissions.User}, {User: "bob", Level: permissions.Read},
 	}}
@@ -143,7 +148,10 @@ func TestParse(t *testing.T) {
 		{permissions.PodType, alice, "a:ADMIN", "READ", pods.KindInvalid},
 		{permissions.PodType, alice, "x y", "READ", pods.KindInvalid},
 		{permissions.PodType, alice, "TENANT", "READ", pods.KindInvalid},
-		{permissions.PodType, admin, "tenant.dev", "READ", pods.KindInvalid},
+		{permissions.PodType, alice, "tenant.dev", "READ", pods.KindForbidden},
+		{permissions.PodType, admin, "tenant.dev", "READ", ""},
+		{permissions.PodType, admin, "tenant.dev", "USER", pods.KindInvalid},
+		{permissions.PodType, admin, "tenant.Dev", "READ", pods.KindInvalid},
 		{permissions.PodType, admin, "**", "READ", pods.KindInvalid},
 		{permissions.TemplateType, alice, "TENANT", "USER", ""},
 		{permissions.TemplateType, alice, "SITE", "READ", ""},

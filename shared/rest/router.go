@@ -24,6 +24,9 @@ type Result struct {
 	// IsError gives the envelope the status "error" whatever the HTTP status is,
 	// as clients expect of an update that had nothing to do.
 	IsError bool
+	// Respond writes the whole answer in the place of the envelope, with the
+	// status HTTPStatus: for what is read by browsers and proxies.
+	Respond func(w http.ResponseWriter, version string)
 }
 
 // Route is one row of the API's route table. Every route states who may use
@@ -155,6 +158,8 @@ func (r *Router) endpoint(route Route) http.Handler {
 			err = deadline(ctx, err)
 			status = HTTPStatus(err)
 			WriteError(w, err, r.config.Version)
+		} else if result.Respond != nil {
+			result.Respond(w, r.config.Version)
 		} else {
 			answer := Envelope{Message: result.Message, Metadata: result.Metadata, Result: result.Value, Status: StatusSuccess, Version: r.config.Version}
 			if result.IsError {

@@ -63,7 +63,7 @@ func startAPI(ctx context.Context, path string, running *servers.Servers, tenant
 	p.process.Env = append(os.Environ(),
 		"PORT=0", "PODS_METRICS_PORT=0", "DATABASE_URL="+running.DatabaseURL, "REDIS_URL="+running.RedisURL,
 		fmt.Sprintf("PODS_DATABASE_CONNECTIONS=%d", connections),
-		"PODS_ENCRYPTION_KEY_FILE="+keyFile, "PODS_TENANTS_FILE="+tenantsFile, "K_SINK="+p.broker.URL,
+		"PODS_ENCRYPTION_KEY_FILE="+keyFile, "PODS_LOGIN_KEY_FILE="+keyFile, "PODS_TENANTS_FILE="+tenantsFile, "K_SINK="+p.broker.URL,
 		"KUBECONFIG="+kubeconfig, "PODS_SITE="+fleetTenant.SiteID, "PODS_DRAIN_QUIET=1ms",
 		// Rates are counted and never reached: all load is one user's.
 		"PODS_RATE_USER=1000000000", "PODS_RATE_TENANT=1000000000",

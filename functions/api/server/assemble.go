@@ -16,6 +16,8 @@ import (
 	"github.com/pods-service/pods/shared/auth"
 	"github.com/pods-service/pods/shared/commands"
 	"github.com/pods-service/pods/shared/images"
+	"github.com/pods-service/pods/shared/login"
+	"github.com/pods-service/pods/shared/oauth"
 	"github.com/pods-service/pods/shared/permissions"
 	"github.com/pods-service/pods/shared/pods"
 	"github.com/pods-service/pods/shared/rest"
@@ -33,7 +35,7 @@ type Choices struct {
 }
 
 // Parts are what the API of a running service is put together from. All are
-// required but Limiter, Issuer, Checks and Extra.
+// required but Limiter, LoginClients, Issuer, Checks and Extra.
 type Parts struct {
 	Choices
 	Store   Store
@@ -47,6 +49,12 @@ type Parts struct {
 	Admins  permissions.Admins
 	// Limiter bounds how often callers are answered.
 	Limiter rest.Limiter
+	// LoginKey seals what visitors' logins carry; the gateway has the same.
+	LoginKey [login.KeySize]byte
+	// Service proves this service to tenants.
+	Service oauth.Credentials
+	// LoginClients are the clients of tenants with an OpenID Connect provider.
+	LoginClients map[string]oauth.Credentials
 	// GatewayPort is the port at which visitors reach pods over TLS.
 	GatewayPort string
 	// Issuer is the development issuer, served beside the API.
@@ -68,6 +76,11 @@ func Assemble(parts Parts) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("PODS_IMAGES: %w", err)
 	}
+	authenticator := auth.NewAuthenticator(parts.Tenants, parts.SiteID)
+	visits, err := parts.login(authenticator)
+	if err != nil {
+		return nil, err
+	}
 	api := New(Config{
 		Store: parts.Store, Tail: parts.Tail, Runner: parts.Runner, Deriver: parts.Deriver, Rules: parts.Rules, Now: time.Now, Logger: parts.Logger,
 		Allowlist: allowlist,
@@ -75,11 +88,12 @@ func Assemble(parts Parts) (http.Handler, error) {
 			tenant, _ := parts.Tenants.Tenant(id)
 			return tenant.Tenant
 		},
+		TenantAt: parts.Tenants.TenantByHost, Login: visits,
 		Link:   linkAt(parts.GatewayPort),
 		Checks: parts.Checks,
 	})
 	router := rest.Config{
-		Authenticator: auth.NewAuthenticator(parts.Tenants, parts.SiteID), Admins: parts.Admins, Limiter: parts.Limiter,
+		Authenticator: authenticator, Admins: parts.Admins, Limiter: parts.Limiter,
 		Logger: parts.Logger, Version: parts.Version, Timeout: requestTimeout, Observe: observeRequests(parts.Registerer),
 	}
 	extra := map[string]http.Handler{}
@@ -90,6 +104,17 @@ func Assemble(parts Parts) (http.Handler, error) {
 		}
 	}
 	return api.Handler(router, parts.CORSOrigins, extra), nil
+}
+
+// login returns what decides about visits, with the tenants to log in at.
+func (parts Parts) login(tokens login.Tokens) (*login.Login, error) {
+	return login.New(login.Options{
+		Key: parts.LoginKey, Tenants: parts.Tenants, Tokens: tokens, Permissions: parts.Store, Logger: parts.Logger,
+		Provider: oauth.New(oauth.Options{
+			LoginKey: parts.LoginKey, ServiceName: parts.Service.ID, ServiceKey: parts.Service.Secret,
+			ServiceTenant: parts.Tenants.ServiceTenant, Clients: parts.LoginClients,
+		}),
+	})
 }
 
 // linkAt returns how a networking entry is reached at a gateway's port for TLS.

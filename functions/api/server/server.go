@@ -10,9 +10,11 @@ import (
 	"slices"
 	"time"
 
+	"github.com/pods-service/pods/shared/auth"
 	"github.com/pods-service/pods/shared/commands"
 	"github.com/pods-service/pods/shared/events"
 	"github.com/pods-service/pods/shared/images"
+	"github.com/pods-service/pods/shared/login"
 	"github.com/pods-service/pods/shared/permissions"
 	"github.com/pods-service/pods/shared/pods"
 	"github.com/pods-service/pods/shared/postgres"
@@ -75,7 +77,7 @@ type Tail interface {
 	ReadNew(ctx context.Context, ref pods.Ref, k8sName string, since pods.LogCursor, limit int) (string, error)
 }
 
-// Config is what a Server needs; every field is required but Links and Checks.
+// Config is what a Server needs; every field is required but Login and Checks.
 type Config struct {
 	Store     Store
 	Tail      Tail
@@ -84,8 +86,12 @@ type Config struct {
 	Allowlist *images.Allowlist
 	Rules     pods.Rules
 	Tenant    func(id string) pods.Tenant
-	Now       func() time.Time
-	Logger    *slog.Logger
+	// TenantAt returns the tenant that has an address on a host.
+	TenantAt func(host string) (auth.Tenant, bool)
+	// Login decides who may visit pods; nil lets nobody log in.
+	Login  *login.Login
+	Now    func() time.Time
+	Logger *slog.Logger
 	// Link returns the address under which a networking entry is reached.
 	Link func(pods.Networking) string
 	// Checks are asked by /healthcheck beside the database: what they say is
@@ -102,7 +108,7 @@ func New(config Config) *Server { return &Server{config} }
 // Routes is the route table: every path of the API with what it asks of the
 // caller.
 func (s *Server) Routes() []rest.Route {
-	return slices.Concat(s.podRoutes(), s.commandRoutes(), s.templateRoutes(), s.imageRoutes(), []rest.Route{
+	return slices.Concat(s.podRoutes(), s.commandRoutes(), s.templateRoutes(), s.imageRoutes(), s.loginRoutes(), []rest.Route{
 		{Pattern: "GET /healthcheck", Open: true, Handle: s.healthcheck},
 		{Pattern: "GET /error-handler/{status}", Open: true, Handle: s.errorHandler},
 		{Pattern: "GET /pods/dead-letters", SiteAdmin: true, Handle: s.listDeadLetters},
