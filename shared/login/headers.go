@@ -45,7 +45,10 @@ func fill(value string, who Visitor) string {
 		if filled += before; !found {
 			return filled
 		}
-		name, after, _ := strings.Cut(rest, ">>")
+		name, after, isClosed := strings.Cut(rest, ">>")
+		if !isClosed {
+			name = ""
+		}
 		switch name {
 		case "tapisusername":
 			filled, value = filled+who.Username, after

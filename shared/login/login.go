@@ -55,6 +55,8 @@ type Client struct {
 	Tenant auth.Tenant
 	// ID is the client's name where the service registers it itself.
 	ID string
+	// Name is what visitors read; at most 100 bytes.
+	Name string
 	// Callback is the address to which the tenant sends visitors back.
 	Callback string
 }
@@ -144,6 +146,15 @@ func (l *Login) client(ctx context.Context, e Entry) (Client, error) {
 	return Client{
 		Tenant:   tenant,
 		ID:       "PODS-SERVICE-" + pods.Name(tenant.SiteID, e.TenantID, e.PodID) + "-" + e.Key,
+		Name:     nameOf(e),
 		Callback: address(tenant, e) + "/callback",
 	}, nil
+}
+
+// maxName is the most bytes of a client's name.
+const maxName = 100
+
+func nameOf(e Entry) string {
+	name := "Pod " + e.Net()
+	return name[:min(len(name), maxName)]
 }

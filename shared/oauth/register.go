@@ -54,13 +54,13 @@ func (p *Provider) register(ctx context.Context, client login.Client, credential
 		address := strings.TrimSuffix(client.Tenant.BaseURL, "/") + "/v3/oauth2/clients"
 		body := registration{
 			ID: credentials.ID, Key: credentials.Secret, Callback: client.Callback,
-			DisplayName: credentials.ID, Description: "Login of visitors to a pod.",
+			DisplayName: client.Name, Description: "Login of visitors to a pod.",
 		}
 		err := p.do(ctx, call{method: http.MethodPost, url: address, header: header, json: body}, nil)
 		if refused, ok := errors.AsType[*refusal](err); !ok || !strings.Contains(refused.message, taken) {
 			return err
 		}
-		body = registration{Callback: client.Callback, DisplayName: credentials.ID}
+		body = registration{Callback: client.Callback, DisplayName: client.Name}
 		return p.do(ctx, call{method: http.MethodPut, url: address + "/" + url.PathEscape(credentials.ID), header: header, json: body}, nil)
 	})
 	if err == nil {

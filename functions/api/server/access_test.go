@@ -47,6 +47,9 @@ var documented = map[string]access{
 	"POST /pods/{pod_id}/save_pod_as_template_tag":            {least: "ADMIN", body: `{"template_id":"target","commit_message":"x","tag":"t%d"}`},
 	"POST /pods/{pod_id}/exec":                                {least: "ADMIN", body: `{"commands":["ls"]}`, status: 400}, // it does not run
 	"POST /pods/{pod_id}/upload_to_pod":                       {least: "ADMIN", status: 404},
+	"GET /pods/{pod_id_net}/auth":                            {least: "open", status: 404},
+	"GET /pods/{pod_id_net}/auth/login":                      {least: "open", status: 404},
+	"GET /pods/{pod_id_net}/auth/callback":                   {least: "open", status: 404},
 	"GET /pods/jupyter/ensure":                                {least: "token"},
 	"POST /pods/jupyter/{pod_id}/upload":                      {least: "USER", status: 400},
 	"GET /pods/templates":                                     {least: "token"},
@@ -123,7 +126,7 @@ func newAccessTest(t *testing.T, route rest.Route, row access) *accessTest {
 	a.row.status = cmp.Or(row.status, http.StatusOK)
 	_, path, _ := strings.Cut(route.Pattern, " ")
 	event := s.addDeadLetter("spawner").Event.ID()
-	a.path = strings.NewReplacer("{pod_id}", "shared", "{template_id}", "shared", "{user}", "erin", "{tag_id}", "latest",
+	a.path = strings.NewReplacer("{pod_id}", "shared", "{pod_id_net}", "none", "{template_id}", "shared", "{user}", "erin", "{tag_id}", "latest",
 		"{status}", "404", "{image_id...}", "stored", "{event_id}", event).Replace(path)
 	if strings.HasPrefix(a.path, "/pods/dead-letters/") {
 		a.path += "?trigger=spawner"
