@@ -125,11 +125,11 @@ func (s *site) put(id string, status pods.Status, address net.Addr, change ...fu
 }
 
 // pod starts a program and adds an AVAILABLE pod for it. It returns the host.
-func (s *site) pod(id string, program http.HandlerFunc) string {
+func (s *site) pod(id string, program http.HandlerFunc, change ...func(*pods.Networking)) string {
 	s.t.Helper()
 	upstream := httptest.NewServer(program)
 	s.t.Cleanup(upstream.Close)
-	s.put(id, pods.StatusAvailable, upstream.Listener.Addr())
+	s.put(id, pods.StatusAvailable, upstream.Listener.Addr(), change...)
 	return id + ".pods.localhost"
 }
 
