@@ -3,8 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -55,6 +58,9 @@ func deploySecrets(ctx context.Context, dir, address string) error {
 	if err != nil {
 		return err
 	}
+	for i := range tenants {
+		useAddressOn(&tenants[i], address)
+	}
 	content, err := auth.EncodeTenants(tenants)
 	if err != nil {
 		return err
@@ -73,6 +79,23 @@ func deploySecrets(ctx context.Context, dir, address string) error {
 		return fmt.Errorf("development CA: %w", err)
 	}
 	return nil
+}
+
+// useAddressOn makes that address of a tenant its first one at which the API is
+// reached from outside, "<tenant>.localhost", if address is of that kind:
+// visitors are sent there to log in.
+func useAddressOn(tenant *auth.Tenant, address string) {
+	host, port, _ := net.SplitHostPort(address)
+	if !strings.HasSuffix(host, ".localhost") {
+		return
+	}
+	first, found := tenant.AddressOn(net.JoinHostPort(tenant.ID+".localhost", port))
+	if !found || first == tenant.BaseURL {
+		return
+	}
+	others := slices.DeleteFunc(slices.Clone(tenant.AlternateURLs), func(other string) bool { return other == first })
+	tenant.AlternateURLs = append(others, tenant.BaseURL)
+	tenant.BaseURL = first
 }
 
 // loginSecrets writes what logins need, made from the encryption key, which is

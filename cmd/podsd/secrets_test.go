@@ -45,6 +45,8 @@ func TestDeploySecrets(t *testing.T) {
 	} {
 		if tenant, found := registry.TenantByHost(host); !found || tenant.ID != want {
 			t.Errorf("%s is tenant %q, want %s", host, tenant.ID, want)
+		} else if tenant.BaseURL != "http://"+want+".localhost:8080" || tenant.Issuer == "" {
+			t.Errorf("visitors log in at %s of the issuer %q", tenant.BaseURL, tenant.Issuer)
 		}
 	}
 	if key, err := encryptionKey(dir); err != nil || !bytes.Equal(key[:], first["encryption.key"]) {

@@ -20,6 +20,7 @@ import (
 	"github.com/pods-service/pods/shared/auth"
 	"github.com/pods-service/pods/shared/client"
 	"github.com/pods-service/pods/shared/images"
+	"github.com/pods-service/pods/shared/login"
 	"github.com/pods-service/pods/shared/permissions"
 	"github.com/pods-service/pods/shared/pods"
 	"github.com/pods-service/pods/shared/podstest"
@@ -72,7 +73,15 @@ func newService(t *testing.T, options ...podstest.Option) *service {
 	if err != nil {
 		t.Fatal(err)
 	}
+	authenticator := auth.NewAuthenticator(registry, config.SiteID)
+	visits, err := login.New(login.Options{
+		Key: [login.KeySize]byte{1}, Tenants: registry, Tokens: authenticator, Permissions: store, Logger: logger,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	api := server.New(server.Config{
+		TenantAt: registry.TenantByHost, Login: visits,
 		Store: store, Tail: noTail{}, Runner: hostRunner{}, Rules: pods.NewRules(), Now: time.Now, Logger: logger,
 		Deriver:   templates.NewDeriver(store, store, func(string) string { return "pods.localhost" }),
 		Allowlist: allowlist,
@@ -88,7 +97,7 @@ func newService(t *testing.T, options ...podstest.Option) *service {
 		t.Fatal(err)
 	}
 	handler := api.Handler(rest.Config{
-		Authenticator: auth.NewAuthenticator(registry, config.SiteID), Admins: admins, Logger: logger, Version: "1.2.3", Timeout: 30 * time.Second,
+		Authenticator: authenticator, Admins: admins, Logger: logger, Version: "1.2.3", Timeout: 30 * time.Second,
 	}, []string{"*"}, map[string]http.Handler{"/v3/oauth2/": tokens, "/v3/tenants": tokens})
 	running := httptest.NewUnstartedServer(openapitest.Check(t, handler))
 	_ = running.Listener.Close()

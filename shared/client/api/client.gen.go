@@ -283,6 +283,15 @@ type JupyterResult struct {
 	URL string `json:"url"`
 }
 
+// LoginResponse What is said of a login, for those who do not read HTML.
+type LoginResponse struct {
+	Message  string                 `json:"message"`
+	Metadata map[string]interface{} `json:"metadata"`
+	Result   any                    `json:"result"`
+	Status   string                 `json:"status"`
+	Version  string                 `json:"version"`
+}
+
 // LogsModel defines model for LogsModel.
 type LogsModel struct {
 	// ActionLogs What was done to the pod, oldest first: `26/01/15 10:00: Pod object created by 'alice'`.
@@ -1053,6 +1062,9 @@ type IncludeDependencies = bool
 // PodID defines model for PodID.
 type PodID = string
 
+// PodIDNet defines model for PodIDNet.
+type PodIDNet = string
+
 // TagID defines model for TagID.
 type TagID = string
 
@@ -1079,6 +1091,12 @@ type ImagesAnswer = ImagesResponse
 
 // Invalid defines model for Invalid.
 type Invalid = Failure
+
+// LoginFailed defines model for LoginFailed.
+type LoginFailed = Failure
+
+// LoginRedirect What is said of a login, for those who do not read HTML.
+type LoginRedirect = LoginResponse
 
 // NotFound defines model for NotFound.
 type NotFound = Failure
@@ -1183,6 +1201,21 @@ type GetTemplateTagParams struct {
 
 	// IncludeDependencies Say of each tag which pods and tags are made of it.
 	IncludeDependencies *IncludeDependencies `form:"include_dependencies,omitempty" json:"include_dependencies,omitempty"`
+}
+
+// PodAuthCallbackParams defines parameters for PodAuthCallback.
+type PodAuthCallbackParams struct {
+	// Code What the tenant has given.
+	Code *string `form:"code,omitempty" json:"code,omitempty"`
+
+	// State What went through the tenant.
+	State *string `form:"state,omitempty" json:"state,omitempty"`
+}
+
+// PodAuthLoginParams defines parameters for PodAuthLogin.
+type PodAuthLoginParams struct {
+	// State What the gateway has sealed.
+	State string `form:"state" json:"state"`
 }
 
 // GetPodParams defines parameters for GetPod.
@@ -1722,6 +1755,36 @@ type ClientInterface interface {
 	// Corresponds with GET /pods/templates/{template_id}/tags/{tag_id} (the `GetTemplateTag` operationId).
 	GetTemplateTag(ctx context.Context, templateID TemplateID, tagID TagID, params *GetTemplateTagParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// PodAuth Ask for a proxy whether a visitor may pass
+	//
+	// For the proxy in front of a port whose entry has `tapis_auth`. The tenant is the one whose address is called. The
+	// request to the pod is described by the headers `X-Forwarded-Host`, which must be the pod's own host,
+	// `X-Forwarded-Uri`, `X-Forwarded-Method` and `X-Forwarded-Proto`, and by the visitor's own headers as they are.
+	// Who the visitor is comes of the header `X-Tapis-Token`, the session of an earlier login, or the cookie
+	// `X-Tapis-Token`.
+	//
+	// The answer 200 carries the headers that the entry configures, and `Cookie` without the cookies of the platform;
+	// the proxy copies both. Any other answer is for the visitor. Open.
+	//
+	// Corresponds with GET /pods/{pod_id_net}/auth (the `PodAuth` operationId).
+	PodAuth(ctx context.Context, podIDNet PodIDNet, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PodAuthCallback Come back from the tenant's login
+	//
+	// The tenant's login sends visitors here. The code is exchanged for a token, which stays here; the visitor is sent
+	// back to the pod. Open.
+	//
+	// Corresponds with GET /pods/{pod_id_net}/auth/callback (the `PodAuthCallback` operationId).
+	PodAuthCallback(ctx context.Context, podIDNet PodIDNet, params *PodAuthCallbackParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PodAuthLogin Begin the login of a visitor
+	//
+	// The gateway sends visitors here. They are sent on to the login of the tenant, which knows the pod as a client
+	// then. Open.
+	//
+	// Corresponds with GET /pods/{pod_id_net}/auth/login (the `PodAuthLogin` operationId).
+	PodAuthLogin(ctx context.Context, podIDNet PodIDNet, params *PodAuthLoginParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// SavePodAsTemplateTagWithBody Save a pod as a version of a template
 	//
 	// Needs ADMIN on the pod and USER on the template.
@@ -1827,7 +1890,8 @@ type ClientInterface interface {
 
 	// SetPodPermissionWithBody Give a user a level on a pod
 	//
-	// Needs ADMIN on the pod. Replaces the level that the user has. Somebody must be left with ADMIN.
+	// Needs ADMIN on the pod. Replaces the level that the user has. Somebody must be left with ADMIN. Site admins may
+	// give READ to another tenant, `tenant.<id>`: its users may then pass the pod's `tapis_auth`, and nothing else.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -1836,7 +1900,8 @@ type ClientInterface interface {
 
 	// SetPodPermission Give a user a level on a pod
 	//
-	// Needs ADMIN on the pod. Replaces the level that the user has. Somebody must be left with ADMIN.
+	// Needs ADMIN on the pod. Replaces the level that the user has. Somebody must be left with ADMIN. Site admins may
+	// give READ to another tenant, `tenant.<id>`: its users may then pass the pod's `tapis_auth`, and nothing else.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2524,6 +2589,66 @@ func (c *Client) GetTemplateTag(ctx context.Context, templateID TemplateID, tagI
 	return c.Client.Do(req)
 }
 
+// PodAuth Ask for a proxy whether a visitor may pass
+//
+// For the proxy in front of a port whose entry has `tapis_auth`. The tenant is the one whose address is called. The
+// request to the pod is described by the headers `X-Forwarded-Host`, which must be the pod's own host,
+// `X-Forwarded-Uri`, `X-Forwarded-Method` and `X-Forwarded-Proto`, and by the visitor's own headers as they are.
+// Who the visitor is comes of the header `X-Tapis-Token`, the session of an earlier login, or the cookie
+// `X-Tapis-Token`.
+//
+// The answer 200 carries the headers that the entry configures, and `Cookie` without the cookies of the platform;
+// the proxy copies both. Any other answer is for the visitor. Open.
+//
+// Corresponds with GET /pods/{pod_id_net}/auth (the `PodAuth` operationId).
+func (c *Client) PodAuth(ctx context.Context, podIDNet PodIDNet, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPodAuthRequest(c.Server, podIDNet)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PodAuthCallback Come back from the tenant's login
+//
+// The tenant's login sends visitors here. The code is exchanged for a token, which stays here; the visitor is sent
+// back to the pod. Open.
+//
+// Corresponds with GET /pods/{pod_id_net}/auth/callback (the `PodAuthCallback` operationId).
+func (c *Client) PodAuthCallback(ctx context.Context, podIDNet PodIDNet, params *PodAuthCallbackParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPodAuthCallbackRequest(c.Server, podIDNet, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PodAuthLogin Begin the login of a visitor
+//
+// The gateway sends visitors here. They are sent on to the login of the tenant, which knows the pod as a client
+// then. Open.
+//
+// Corresponds with GET /pods/{pod_id_net}/auth/login (the `PodAuthLogin` operationId).
+func (c *Client) PodAuthLogin(ctx context.Context, podIDNet PodIDNet, params *PodAuthLoginParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPodAuthLoginRequest(c.Server, podIDNet, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // SavePodAsTemplateTagWithBody Save a pod as a version of a template
 //
 // Needs ADMIN on the pod and USER on the template.
@@ -2749,7 +2874,8 @@ func (c *Client) GetPodPermissions(ctx context.Context, podID PodID, reqEditors 
 
 // SetPodPermissionWithBody Give a user a level on a pod
 //
-// Needs ADMIN on the pod. Replaces the level that the user has. Somebody must be left with ADMIN.
+// Needs ADMIN on the pod. Replaces the level that the user has. Somebody must be left with ADMIN. Site admins may
+// give READ to another tenant, `tenant.<id>`: its users may then pass the pod's `tapis_auth`, and nothing else.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2768,7 +2894,8 @@ func (c *Client) SetPodPermissionWithBody(ctx context.Context, podID PodID, cont
 
 // SetPodPermission Give a user a level on a pod
 //
-// Needs ADMIN on the pod. Replaces the level that the user has. Somebody must be left with ADMIN.
+// Needs ADMIN on the pod. Replaces the level that the user has. Somebody must be left with ADMIN. Site admins may
+// give READ to another tenant, `tenant.<id>`: its users may then pass the pod's `tapis_auth`, and nothing else.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4146,6 +4273,170 @@ func NewGetTemplateTagRequest(server string, templateID TemplateID, tagID TagID,
 	return req, nil
 }
 
+// NewPodAuthRequest constructs an http.Request for the PodAuth method
+func NewPodAuthRequest(server string, podIDNet PodIDNet) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "pod_id_net", podIDNet, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/pods/%s/auth", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPodAuthCallbackRequest constructs an http.Request for the PodAuthCallback method
+func NewPodAuthCallbackRequest(server string, podIDNet PodIDNet, params *PodAuthCallbackParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "pod_id_net", podIDNet, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/pods/%s/auth/callback", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Code != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "code", *params.Code, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPodAuthLoginRequest constructs an http.Request for the PodAuthLogin method
+func NewPodAuthLoginRequest(server string, podIDNet PodIDNet, params *PodAuthLoginParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "pod_id_net", podIDNet, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/pods/%s/auth/login", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "state", params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewSavePodAsTemplateTagRequest calls the generic SavePodAsTemplateTag builder with application/json body
 func NewSavePodAsTemplateTagRequest(server string, podIDNet string, body SavePodAsTemplateTagJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -5147,6 +5438,42 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /pods/templates/{template_id}/tags/{tag_id} (the `GetTemplateTag` operationId).
 	GetTemplateTagWithResponse(ctx context.Context, templateID TemplateID, tagID TagID, params *GetTemplateTagParams, reqEditors ...RequestEditorFn) (*GetTemplateTagResponse, error)
 
+	// PodAuthWithResponse Ask for a proxy whether a visitor may pass
+	//
+	// For the proxy in front of a port whose entry has `tapis_auth`. The tenant is the one whose address is called. The
+	// request to the pod is described by the headers `X-Forwarded-Host`, which must be the pod's own host,
+	// `X-Forwarded-Uri`, `X-Forwarded-Method` and `X-Forwarded-Proto`, and by the visitor's own headers as they are.
+	// Who the visitor is comes of the header `X-Tapis-Token`, the session of an earlier login, or the cookie
+	// `X-Tapis-Token`.
+	//
+	// The answer 200 carries the headers that the entry configures, and `Cookie` without the cookies of the platform;
+	// the proxy copies both. Any other answer is for the visitor. Open.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /pods/{pod_id_net}/auth (the `PodAuth` operationId).
+	PodAuthWithResponse(ctx context.Context, podIDNet PodIDNet, reqEditors ...RequestEditorFn) (*PodAuthResponse, error)
+
+	// PodAuthCallbackWithResponse Come back from the tenant's login
+	//
+	// The tenant's login sends visitors here. The code is exchanged for a token, which stays here; the visitor is sent
+	// back to the pod. Open.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /pods/{pod_id_net}/auth/callback (the `PodAuthCallback` operationId).
+	PodAuthCallbackWithResponse(ctx context.Context, podIDNet PodIDNet, params *PodAuthCallbackParams, reqEditors ...RequestEditorFn) (*PodAuthCallbackResponse, error)
+
+	// PodAuthLoginWithResponse Begin the login of a visitor
+	//
+	// The gateway sends visitors here. They are sent on to the login of the tenant, which knows the pod as a client
+	// then. Open.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /pods/{pod_id_net}/auth/login (the `PodAuthLogin` operationId).
+	PodAuthLoginWithResponse(ctx context.Context, podIDNet PodIDNet, params *PodAuthLoginParams, reqEditors ...RequestEditorFn) (*PodAuthLoginResponse, error)
+
 	// SavePodAsTemplateTagWithBodyWithResponse Save a pod as a version of a template
 	//
 	// Needs ADMIN on the pod and USER on the template.
@@ -5264,7 +5591,8 @@ type ClientWithResponsesInterface interface {
 
 	// SetPodPermissionWithBodyWithResponse Give a user a level on a pod
 	//
-	// Needs ADMIN on the pod. Replaces the level that the user has. Somebody must be left with ADMIN.
+	// Needs ADMIN on the pod. Replaces the level that the user has. Somebody must be left with ADMIN. Site admins may
+	// give READ to another tenant, `tenant.<id>`: its users may then pass the pod's `tapis_auth`, and nothing else.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5273,7 +5601,8 @@ type ClientWithResponsesInterface interface {
 
 	// SetPodPermissionWithResponse Give a user a level on a pod
 	//
-	// Needs ADMIN on the pod. Replaces the level that the user has. Somebody must be left with ADMIN.
+	// Needs ADMIN on the pod. Replaces the level that the user has. Somebody must be left with ADMIN. Site admins may
+	// give READ to another tenant, `tenant.<id>`: its users may then pass the pod's `tapis_auth`, and nothing else.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6105,6 +6434,113 @@ func (r GetTemplateTagResponse) Status() string {
 
 // StatusCode returns HTTPResponse.StatusCode
 func (r GetTemplateTagResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// PodAuthResponse302Headers the declared response headers of an HTTP 302 response for PodAuth
+type PodAuthResponse302Headers struct {
+	Location *string
+}
+
+// PodAuthResponse308Headers the declared response headers of an HTTP 308 response for PodAuth
+type PodAuthResponse308Headers struct {
+	Location *string
+}
+
+type PodAuthResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *LoginResponse
+	// JSON302 the response for an HTTP 302 `application/json` response
+	JSON302 *LoginRedirect
+	// JSON308 the response for an HTTP 308 `application/json` response
+	JSON308 *LoginRedirect
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *LoginFailed
+	// Headers302 the parsed response headers for an HTTP 302 response
+	Headers302 *PodAuthResponse302Headers
+	// Headers308 the parsed response headers for an HTTP 308 response
+	Headers308 *PodAuthResponse308Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r PodAuthResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PodAuthResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// PodAuthCallbackResponse302Headers the declared response headers of an HTTP 302 response for PodAuthCallback
+type PodAuthCallbackResponse302Headers struct {
+	Location *string
+}
+
+type PodAuthCallbackResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON302 the response for an HTTP 302 `application/json` response
+	JSON302 *LoginRedirect
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *LoginFailed
+	// Headers302 the parsed response headers for an HTTP 302 response
+	Headers302 *PodAuthCallbackResponse302Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r PodAuthCallbackResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PodAuthCallbackResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// PodAuthLoginResponse302Headers the declared response headers of an HTTP 302 response for PodAuthLogin
+type PodAuthLoginResponse302Headers struct {
+	Location *string
+}
+
+type PodAuthLoginResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON302 the response for an HTTP 302 `application/json` response
+	JSON302 *LoginRedirect
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *LoginFailed
+	// Headers302 the parsed response headers for an HTTP 302 response
+	Headers302 *PodAuthLoginResponse302Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r PodAuthLoginResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PodAuthLoginResponse) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -7074,6 +7510,60 @@ func (c *ClientWithResponses) GetTemplateTagWithResponse(ctx context.Context, te
 	return ParseGetTemplateTagResponse(rsp)
 }
 
+// PodAuthWithResponse Ask for a proxy whether a visitor may pass
+//
+// For the proxy in front of a port whose entry has `tapis_auth`. The tenant is the one whose address is called. The
+// request to the pod is described by the headers `X-Forwarded-Host`, which must be the pod's own host,
+// `X-Forwarded-Uri`, `X-Forwarded-Method` and `X-Forwarded-Proto`, and by the visitor's own headers as they are.
+// Who the visitor is comes of the header `X-Tapis-Token`, the session of an earlier login, or the cookie
+// `X-Tapis-Token`.
+//
+// The answer 200 carries the headers that the entry configures, and `Cookie` without the cookies of the platform;
+// the proxy copies both. Any other answer is for the visitor. Open.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /pods/{pod_id_net}/auth (the `PodAuth` operationId).
+func (c *ClientWithResponses) PodAuthWithResponse(ctx context.Context, podIDNet PodIDNet, reqEditors ...RequestEditorFn) (*PodAuthResponse, error) {
+	rsp, err := c.PodAuth(ctx, podIDNet, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePodAuthResponse(rsp)
+}
+
+// PodAuthCallbackWithResponse Come back from the tenant's login
+//
+// The tenant's login sends visitors here. The code is exchanged for a token, which stays here; the visitor is sent
+// back to the pod. Open.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /pods/{pod_id_net}/auth/callback (the `PodAuthCallback` operationId).
+func (c *ClientWithResponses) PodAuthCallbackWithResponse(ctx context.Context, podIDNet PodIDNet, params *PodAuthCallbackParams, reqEditors ...RequestEditorFn) (*PodAuthCallbackResponse, error) {
+	rsp, err := c.PodAuthCallback(ctx, podIDNet, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePodAuthCallbackResponse(rsp)
+}
+
+// PodAuthLoginWithResponse Begin the login of a visitor
+//
+// The gateway sends visitors here. They are sent on to the login of the tenant, which knows the pod as a client
+// then. Open.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /pods/{pod_id_net}/auth/login (the `PodAuthLogin` operationId).
+func (c *ClientWithResponses) PodAuthLoginWithResponse(ctx context.Context, podIDNet PodIDNet, params *PodAuthLoginParams, reqEditors ...RequestEditorFn) (*PodAuthLoginResponse, error) {
+	rsp, err := c.PodAuthLogin(ctx, podIDNet, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePodAuthLoginResponse(rsp)
+}
+
 // SavePodAsTemplateTagWithBodyWithResponse Save a pod as a version of a template
 //
 // Needs ADMIN on the pod and USER on the template.
@@ -7263,7 +7753,8 @@ func (c *ClientWithResponses) GetPodPermissionsWithResponse(ctx context.Context,
 
 // SetPodPermissionWithBodyWithResponse Give a user a level on a pod
 //
-// Needs ADMIN on the pod. Replaces the level that the user has. Somebody must be left with ADMIN.
+// Needs ADMIN on the pod. Replaces the level that the user has. Somebody must be left with ADMIN. Site admins may
+// give READ to another tenant, `tenant.<id>`: its users may then pass the pod's `tapis_auth`, and nothing else.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -7278,7 +7769,8 @@ func (c *ClientWithResponses) SetPodPermissionWithBodyWithResponse(ctx context.C
 
 // SetPodPermissionWithResponse Give a user a level on a pod
 //
-// Needs ADMIN on the pod. Replaces the level that the user has. Somebody must be left with ADMIN.
+// Needs ADMIN on the pod. Replaces the level that the user has. Somebody must be left with ADMIN. Site admins may
+// give READ to another tenant, `tenant.<id>`: its users may then pass the pod's `tapis_auth`, and nothing else.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -8580,6 +9072,189 @@ func ParseGetTemplateTagResponse(rsp *http.Response) (*GetTemplateTagResponse, e
 		}
 		response.JSONDefault = &dest
 
+	}
+
+	return response, nil
+}
+
+// ParsePodAuthResponse parses an HTTP response from a PodAuthWithResponse call
+func ParsePodAuthResponse(rsp *http.Response) (*PodAuthResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PodAuthResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest LoginResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 302:
+		var dest LoginRedirect
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON302 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 308:
+		var dest LoginRedirect
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON308 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest LoginFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	case rsp.StatusCode == 302:
+	// Content-type (text/html) unsupported
+
+	case rsp.StatusCode == 308:
+	// Content-type (text/html) unsupported
+
+	case true:
+		// Content-type (text/html) unsupported
+
+	}
+
+	switch {
+	case rsp.StatusCode == 302:
+		var headers PodAuthResponse302Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers302 = &headers
+	case rsp.StatusCode == 308:
+		var headers PodAuthResponse308Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers308 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePodAuthCallbackResponse parses an HTTP response from a PodAuthCallbackWithResponse call
+func ParsePodAuthCallbackResponse(rsp *http.Response) (*PodAuthCallbackResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PodAuthCallbackResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 302:
+		var dest LoginRedirect
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON302 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest LoginFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	case rsp.StatusCode == 302:
+	// Content-type (text/html) unsupported
+
+	case true:
+		// Content-type (text/html) unsupported
+
+	}
+
+	switch {
+	case rsp.StatusCode == 302:
+		var headers PodAuthCallbackResponse302Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers302 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePodAuthLoginResponse parses an HTTP response from a PodAuthLoginWithResponse call
+func ParsePodAuthLoginResponse(rsp *http.Response) (*PodAuthLoginResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PodAuthLoginResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 302:
+		var dest LoginRedirect
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON302 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest LoginFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	case rsp.StatusCode == 302:
+	// Content-type (text/html) unsupported
+
+	case true:
+		// Content-type (text/html) unsupported
+
+	}
+
+	switch {
+	case rsp.StatusCode == 302:
+		var headers PodAuthLoginResponse302Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers302 = &headers
 	}
 
 	return response, nil
