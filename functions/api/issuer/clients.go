@@ -52,7 +52,6 @@ func (i *Issuer) createClient(ctx context.Context, req *rest.Request) (rest.Resu
 	}
 	wanted.apply(&client)
 	client.ID, client.Key = cmp.Or(client.ID, rand.Text()), cmp.Or(client.Key, rand.Text())
-	client.DisplayName = cmp.Or(client.DisplayName, client.ID)
 	if err := client.check(); err != nil {
 		return rest.Result{}, err
 	}
@@ -178,7 +177,7 @@ func (r clientRequest) apply(client *Client) {
 
 func (r registered) view(t *tenant) clientView {
 	return clientView{
-		ID: r.ID, Key: r.Key, CallbackURL: r.CallbackURL, DisplayName: r.DisplayName,
+		ID: r.ID, Key: r.Key, CallbackURL: r.CallbackURL, DisplayName: r.title(),
 		Description: r.Description, Owner: r.owner.name, TenantID: t.ID,
 	}
 }
