@@ -63,15 +63,9 @@ type User struct {
 	LastName  string
 }
 
-// Client is an application that can ask for refresh tokens, or a service.
-type Client struct {
-	ID  string
-	Key string
-}
-
 // Development returns the configuration of the tenants dev and dev2 on one
 // machine: users alice, bob, carol and admin with their names as passwords, and
-// the client pods-dev and the service files with their names as keys. dev is
+// the client pods-dev and the services files and pods with their names as keys. dev is
 // http://localhost and dev2 http://127.0.0.1, both at the port of listenAddr,
 // which must be the real one.
 func Development(listenAddr, keyDir string) (Config, error) {
@@ -102,7 +96,7 @@ func Development(listenAddr, keyDir string) (Config, error) {
 			tenant("dev", "Development tenant", "localhost", "pods.localhost"),
 			tenant("dev2", "Second development tenant", "127.0.0.1", "pods.dev2.localhost"),
 		},
-		Services:     []Client{{ID: "files", Key: "files"}},
+		Services:     []Client{{ID: "files", Key: "files"}, {ID: "pods", Key: "pods"}},
 		FailureDelay: 250 * time.Millisecond,
 	}, nil
 }

@@ -20,6 +20,9 @@ func FuzzTokenRequest(f *testing.F) {
 	}
 	f.Add(asForm, "", "grant_type=password&username=alice&password=alice")
 	f.Add(asForm, "Basic !", "grant_type=password&grant_type=&username=%00&password=%zz")
+	f.Add(asForm, "Basic cG9kcy1kZXY6cG9kcy1kZXY=", "grant_type=authorization_code&code=x&redirect_uri=https%3A%2F%2Fapp.example.org&code_verifier=y")
+	f.Add(asForm, "Basic cG9kcy1kZXY6cG9kcy1kZXY=", "grant_type=authorization_code&code=&redirect_uri=")
+	f.Add(asJSON, "", `{"grant_type":"authorization_code","code":"x","redirect_uri":"x"}`)
 	f.Add("application/json; charset", "Bearer x", "{}")
 	f.Add("", "", "")
 
@@ -52,6 +55,43 @@ func FuzzTokenRequest(f *testing.F) {
 			}
 		default:
 			t.Errorf("%d %s for %q", answer.code, answer.text(), body)
+		}
+	})
+}
+
+// FuzzAuthorize checks that no query leads a browser anywhere but to the
+// callback, and that every page is one that nothing can be put into.
+func FuzzAuthorize(f *testing.F) {
+	right := strings.SplitN(authorizeURL("client_id", "pods-dev"), "?", 2)[1]
+	f.Add(right, "username=alice&password=alice")
+	f.Add(right+"&state=%0d%0aSet-Cookie:x", "username=%3Cscript%3E&password=x")
+	f.Add(right+"&redirect_uri=https://evil.example.org", "")
+	f.Add("client_id=pods-dev&redirect_uri=//evil.example.org&response_type=token&state=%00", "username=%00")
+	f.Add("client_id=<script>&redirect_uri=javascript:alert(1)", "\xff")
+
+	config := development(f, "127.0.0.1:8080")
+	config.Tenants[0].Clients[0].CallbackURL = callback
+	made := newIssuer(f, config)
+	f.Fuzz(func(t *testing.T, query, form string) {
+		for _, method := range []string{http.MethodGet, http.MethodPost} {
+			r := httptest.NewRequest(method, "http://localhost:8080/v3/oauth2/authorize", strings.NewReader(form))
+			r.URL.RawQuery = query
+			r.Header.Set("Content-Type", asForm)
+			w := httptest.NewRecorder()
+			made.ServeHTTP(w, r)
+			location, body := w.Header().Get("Location"), w.Body.String()
+			if w.Code == http.StatusSeeOther {
+				if !strings.HasPrefix(location, callback+"&") || strings.ContainsAny(location, "\r\n") {
+					t.Errorf("redirect to %q", location)
+				}
+				continue
+			}
+			if location != "" || w.Header().Get("Content-Security-Policy") == "" || strings.Contains(body, "<script") {
+				t.Errorf("%d to %q, or a page with a script:\n%s", w.Code, location, body)
+			}
+			if w.Code >= http.StatusInternalServerError {
+				t.Errorf("%d for %q", w.Code, query)
+			}
 		}
 	})
 }

@@ -41,12 +41,15 @@ type Issuer struct {
 	registry      *auth.Registry
 	authenticator *auth.Authenticator
 	router        *rest.Router
+	crossOrigin   *http.CrossOriginProtection
+	codes         *codes
 	failures      chan struct{} // capacity: failed log-ins that may wait at once
 }
 
 // tenant is a configured tenant with its key.
 type tenant struct {
 	Tenant
+	clients   *clients
 	public    auth.Tenant
 	publicPEM string
 	keyID     string
@@ -69,7 +72,10 @@ func New(config Config) (*Issuer, error) {
 	if err := os.MkdirAll(config.KeyDir, 0o700); err != nil {
 		return nil, fmt.Errorf("development issuer: %w", err)
 	}
-	i := &Issuer{config: config, failures: make(chan struct{}, maxFailures)}
+	i := &Issuer{
+		config: config, failures: make(chan struct{}, maxFailures),
+		crossOrigin: http.NewCrossOriginProtection(), codes: newCodes(config.Now),
+	}
 	for n, configured := range config.Tenants {
 		t, err := newTenant(configured, config, n == 0)
 		if err != nil {
@@ -95,6 +101,11 @@ func newTenant(configured Tenant, config Config, first bool) (*tenant, error) {
 	if configured.ID == "" || filepath.Base(configured.ID) != configured.ID {
 		return nil, fmt.Errorf("the ID cannot name a file")
 	}
+	for _, client := range configured.Clients {
+		if err := client.check(); err != nil {
+			return nil, fmt.Errorf("client %q: %w", client.ID, err)
+		}
+	}
 	key, err := loadKey(filepath.Join(config.KeyDir, configured.ID+".pem"))
 	if err != nil {
 		return nil, err
@@ -107,6 +118,7 @@ func newTenant(configured Tenant, config Config, first bool) (*tenant, error) {
 	keyID := hex.EncodeToString(digest[:8])
 	return &tenant{
 		Tenant:    configured,
+		clients:   newClients(configured.Clients),
 		key:       key,
 		keyID:     keyID,
 		publicPEM: string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})),
@@ -135,6 +147,11 @@ func (i *Issuer) routes() []rest.Route {
 		{Pattern: "POST /v3/tokens", Open: true, Handle: aboutLogin(i.createServiceToken)},
 		{Pattern: "GET /v3/oauth2/userinfo", Level: permissions.None, Handle: i.getUserInfo},
 		{Pattern: "GET /v3/oauth2/profiles/{username}", Level: permissions.None, Handle: i.getProfile},
+		{Pattern: "POST /v3/oauth2/clients", Level: permissions.None, Handle: i.createClient},
+		{Pattern: "GET /v3/oauth2/clients", Level: permissions.None, Handle: i.listClients},
+		{Pattern: "GET /v3/oauth2/clients/{client_id}", Level: permissions.None, Handle: i.getClient},
+		{Pattern: "PUT /v3/oauth2/clients/{client_id}", Level: permissions.None, Handle: i.updateClient},
+		{Pattern: "DELETE /v3/oauth2/clients/{client_id}", Level: permissions.None, Handle: i.deleteClient},
 	}
 }
 
@@ -157,6 +174,10 @@ func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		rest.WriteError(w, pods.Forbidden(
 			"The development issuer does not answer as %q, only under names and addresses of this machine.", r.Host),
 			i.config.Version)
+		return
+	}
+	if r.URL.Path == authorizePath {
+		i.authorize(w, r)
 		return
 	}
 	i.router.ServeHTTP(w, r)

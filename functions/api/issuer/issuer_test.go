@@ -342,7 +342,7 @@ func TestNothingSecretIsLogged(t *testing.T) {
 	var log bytes.Buffer
 	config := development(t, "127.0.0.1:8080")
 	config.Tenants[0].Users[0].Password = "pass-secret"
-	config.Tenants[0].Clients[0] = issuer.Client{ID: "key-secret", Key: "key-secret"}
+	config.Tenants[0].Clients[0] = issuer.Client{ID: "key-secret", Key: "key-secret", CallbackURL: "https://app.example.org/secret"}
 	config.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	s := &server{Issuer: newIssuer(t, config)}
 	var issued tokens

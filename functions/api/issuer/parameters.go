@@ -18,7 +18,7 @@ const maxTokenRequestBytes = 16 << 10
 type parameters map[string]string
 
 // parameterNames are the ones that some grant reads.
-var parameterNames = []string{"grant_type", "username", "password", "refresh_token"}
+var parameterNames = []string{"grant_type", "username", "password", "refresh_token", "code", "redirect_uri", "code_verifier"}
 
 // readParameters reads the body of req.
 //
@@ -37,6 +37,21 @@ func readParameters(req *rest.Request) (parameters, error) {
 		return formParameters(string(body))
 	}
 	return jsonParameters(body)
+}
+
+// readLogin reads the form of the login page.
+//
+// Errors: KindInvalid, KindTooLarge.
+func readLogin(req *rest.Request) (parameters, error) {
+	mediaType, _, _ := mime.ParseMediaType(req.Header.Get("Content-Type"))
+	if mediaType != "application/x-www-form-urlencoded" {
+		return nil, invalidBody("the request needs Content-Type: application/x-www-form-urlencoded")
+	}
+	body, err := req.ReadBody(maxTokenRequestBytes)
+	if err != nil {
+		return nil, err
+	}
+	return formParameters(string(body))
 }
 
 func jsonParameters(body []byte) (parameters, error) {

@@ -138,6 +138,7 @@ type call struct {
 	method, path, host, contentType, body string
 	token                                 string
 	client, key                           string
+	header                                http.Header // more of them
 }
 
 func (s *server) do(t testing.TB, c call) envelope {
@@ -148,6 +149,9 @@ func (s *server) do(t testing.TB, c call) envelope {
 	r, err := http.NewRequestWithContext(t.Context(), c.method, "http://"+s.addr+c.path, strings.NewReader(c.body))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if c.header != nil {
+		r.Header = c.header
 	}
 	if c.host != "" {
 		r.Host = c.host
@@ -237,4 +241,12 @@ func (s *server) tokens(t testing.TB, c call) tokens {
 	var got tokens
 	answer.decode(t, &got)
 	return got
+}
+
+// tokenOf returns an access token of a user of dev.
+func (s *server) tokenOf(t testing.TB, user string) string {
+	t.Helper()
+	c := login(user)
+	c.host = "localhost:" + s.port
+	return s.tokens(t, c).Access.Token
 }

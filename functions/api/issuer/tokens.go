@@ -3,6 +3,7 @@ package issuer
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"time"
 
@@ -62,7 +63,7 @@ type validity struct {
 // host.
 //
 // Errors: KindInvalid for a missing parameter and an unknown grant,
-// KindUnauthenticated for a wrong password, client or refresh token.
+// KindUnauthenticated for a wrong password, client, refresh token or code.
 func (i *Issuer) createToken(ctx context.Context, req *rest.Request) (rest.Result, error) {
 	parameters, err := readParameters(req)
 	if err != nil {
@@ -82,8 +83,10 @@ func (i *Issuer) createToken(ctx context.Context, req *rest.Request) (rest.Resul
 		proved, err = i.passwordGrant(ctx, t, client, parameters)
 	case "refresh_token":
 		proved, err = i.refreshGrant(ctx, t, client, parameters)
+	case "authorization_code":
+		proved, err = i.codeGrant(t, client, parameters)
 	default:
-		err = pods.InvalidFields([]pods.FieldError{field("grant_type", "must be one of password, refresh_token")})
+		err = pods.InvalidFields([]pods.FieldError{field("grant_type", "must be one of password, refresh_token, authorization_code")})
 	}
 	if err != nil {
 		return rest.Result{}, err
@@ -102,7 +105,7 @@ func (i *Issuer) authenticateClient(ctx context.Context, t *tenant, req *rest.Re
 		return "", nil
 	}
 	id, key, isBasic := req.BasicAuth()
-	client, found := t.client(id)
+	client, found := t.clients.get(id)
 	if good := sameSecret(key, client.Key); !isBasic || !found || !good {
 		return "", i.refuse(ctx, "Invalid client credentials; no token was created.")
 	}
@@ -113,9 +116,9 @@ func (i *Issuer) passwordGrant(ctx context.Context, t *tenant, client string, p 
 	if err := p.need("username", "password"); err != nil {
 		return grant{}, err
 	}
-	user, found := t.user(p["username"])
-	if good := sameSecret(p["password"], user.Password); !found || !good {
-		return grant{}, i.refuse(ctx, "Invalid username or password; no token was created.")
+	user, err := i.checkPassword(ctx, t, p["username"], p["password"], "Invalid username or password; no token was created.")
+	if err != nil {
+		return grant{}, err
 	}
 	return grant{kind: "password", username: user.Name, clientID: client}, nil
 }
@@ -136,6 +139,43 @@ func (i *Issuer) refreshGrant(ctx context.Context, t *tenant, client string, p p
 		}
 	}
 	return grant{kind: "refresh_token", username: username, clientID: client}, nil
+}
+
+// codeGrant takes the code with which a browser came back to the client's
+// callback.
+func (i *Issuer) codeGrant(t *tenant, client string, p parameters) (grant, error) {
+	if err := p.need("code", "redirect_uri"); err != nil {
+		return grant{}, err
+	}
+	if client == "" {
+		return grant{}, pods.Unauthenticated(
+			"The authorization_code grant needs a client's id and key as Basic credentials; no token was created.")
+	}
+	l, err := i.checkCode(t, client, p)
+	if err != nil {
+		return grant{}, &pods.Error{
+			Kind: pods.KindUnauthenticated, Err: err,
+			Message: "Invalid authorization code; no token was created. Log in again.",
+		}
+	}
+	return grant{kind: "authorization_code", username: l.username, clientID: client}, nil
+}
+
+// checkCode takes the code in p, which must have been given to client in the
+// tenant. The error says why not and quotes nothing.
+func (i *Issuer) checkCode(t *tenant, client string, p parameters) (login, error) {
+	l, found := i.codes.take(p["code"])
+	switch {
+	case !found:
+		return login{}, errors.New("code is not known, used already, or has expired")
+	case l.tenantID != t.ID || l.clientID != client:
+		return login{}, errors.New("code was given to another client")
+	case l.redirectURI != p["redirect_uri"]:
+		return login{}, errors.New("redirect_uri is not the one of the login")
+	case !l.provedBy(p["code_verifier"]):
+		return login{}, errors.New("code_verifier does not fit the code_challenge of the login")
+	}
+	return l, nil
 }
 
 // checkRefreshToken returns the user for whom the tenant gave token to client.

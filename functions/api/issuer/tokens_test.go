@@ -181,7 +181,7 @@ func TestTokensRefused(t *testing.T) {
 		"NoUserNorPassword": {call{body: `{"grant_type":"password"}`}, 400, "body, username: username is required body, password: password is required"},
 		"NoGrant":           {call{body: `{}`}, 400, "body, grant_type: grant_type is required"},
 		"NullGrant":         {call{body: `{"grant_type":null}`}, 400, "body, grant_type: grant_type is required"},
-		"UnknownGrant":      {call{body: `{"grant_type":"magic"}`}, 400, "body, grant_type: grant_type must be one of password, refresh_token"},
+		"UnknownGrant":      {call{body: `{"grant_type":"magic"}`}, 400, "body, grant_type: grant_type must be one of password, refresh_token, authorization_code"},
 		"NumberAsPassword":  {call{body: `{"username":"alice","password":1,"grant_type":"password"}`}, 400, "body, password: password must be a string"},
 		"Array":             {call{body: `[]`}, 400, "body: expected a JSON object"},
 		"Null":              {call{body: `null`}, 400, "body: expected a JSON object"},

@@ -40,13 +40,15 @@ func (t *tenant) user(name string) (User, bool) {
 	return User{}, false
 }
 
-func (t *tenant) client(id string) (Client, bool) {
-	for _, client := range t.Clients {
-		if client.ID == id {
-			return client, true
-		}
+// checkPassword returns the user whose name and password these are.
+//
+// Errors: those of refuse, which say message.
+func (i *Issuer) checkPassword(ctx context.Context, t *tenant, name, password, message string) (User, error) {
+	user, found := t.user(name)
+	if good := sameSecret(password, user.Password); !found || !good {
+		return User{}, i.refuse(ctx, message)
 	}
-	return Client{}, false
+	return user, nil
 }
 
 // sameSecret compares in a time that tells nothing of want, not even its length.
