@@ -49,7 +49,7 @@ type loginSite struct {
 	store   *postgres.Store
 	domain  *function.Domain
 	tenant  *oauthtest.Tenant
-	tokens  http.Handler // the issuer, as far as passwords go
+	tokens  *issuer.Issuer
 	table   atomic.Pointer[routes.Table]
 
 	mu    sync.Mutex
@@ -57,7 +57,17 @@ type loginSite struct {
 	heard []http.Header // by the pods
 }
 
+// newLoginSite returns one whose tenant logs visitors in at once and can fail.
 func newLoginSite(t *testing.T) *loginSite {
+	t.Helper()
+	return serveLoginSite(t, func(s *loginSite, parts *server.Parts) {
+		parts.Service = oauth.Credentials{ID: oauthtest.ServiceName, Secret: oauthtest.ServiceKey}
+		parts.Extra = map[string]http.Handler{"/v3/oauth2/": s.tenant, "/v3/tokens": s.tenant}
+	})
+}
+
+// serveLoginSite completes the API's parts by with.
+func serveLoginSite(t *testing.T, with func(*loginSite, *server.Parts)) *loginSite {
 	t.Helper()
 	s := &loginSite{t: t, store: podstest.Store(t, podstest.WithNow(time.Now))}
 	s.table.Store(&routes.Table{})
@@ -81,21 +91,22 @@ func newLoginSite(t *testing.T) *loginSite {
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
 	s.api = "http://localhost:" + port
 	s.tenant = oauthtest.New(t, s.token)
-	s.serveAPI(listener, config.SiteID)
+	s.serveAPI(listener, config.SiteID, with)
 	s.serveGateway(config.SiteID)
 	return s
 }
 
 var loginTestKey = [login.KeySize]byte{7}
 
-func (s *loginSite) serveAPI(listener net.Listener, siteID string) {
-	handler, err := server.Assemble(server.Parts{
+func (s *loginSite) serveAPI(listener net.Listener, siteID string, with func(*loginSite, *server.Parts)) {
+	parts := server.Parts{
 		Choices: server.Choices{Images: []string{"nginx"}, CORSOrigins: []string{"*"}}, Store: s.store, SiteID: siteID,
 		Tenants: s.domain.Tenants, Rules: s.domain.Rules, Catalog: s.domain.Catalog, Deriver: s.domain.Deriver(s.store),
-		LoginKey: loginTestKey, Service: oauth.Credentials{ID: oauthtest.ServiceName, Secret: oauthtest.ServiceKey},
-		GatewayPort: "443", Extra: map[string]http.Handler{"/v3/oauth2/": s.tenant, "/v3/tokens": s.tenant},
+		LoginKey: loginTestKey, GatewayPort: "443",
 		Registerer: prometheus.NewRegistry(), Logger: slog.New(slog.DiscardHandler), Version: "1.2.3",
-	})
+	}
+	with(s, &parts)
+	handler, err := server.Assemble(parts)
 	if err != nil {
 		s.t.Fatal(err)
 	}
