@@ -47,6 +47,7 @@ func run[T Settings](ctx context.Context, name, version string, build Build[T]) 
 	if err != nil {
 		return err
 	}
+	fitMemory(f.Logger)
 	handler, err := traced(ctx, f, settings, build)
 	if err != nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)

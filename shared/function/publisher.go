@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,10 +28,10 @@ const (
 	maxPublishing = 64
 )
 
-// Changes tells every instance of the gateway that a pod has changed, within a
+// Changes tells every instance of the gateway that pods have changed, within a
 // bounded time, as cache.Cache does.
 type Changes interface {
-	Publish(ctx context.Context, change cache.Change)
+	Publish(ctx context.Context, changes ...cache.Change)
 }
 
 // Publisher tells others of what a program has done: it has events delivered,
@@ -48,6 +49,8 @@ type Publisher struct {
 	mu      sync.Mutex
 	closed  bool
 	running sync.WaitGroup // added to with mu held and closed false
+	changed []cache.Change // to be told of, each once
+	telling bool           // somebody does
 }
 
 // NewPublisher returns a publisher that tells changes of pods. Start comes
@@ -66,15 +69,40 @@ func (p *Publisher) Start(outbox events.Outbox, sink events.Sink, options events
 // it.
 func (p *Publisher) Committed(written []cloudevents.Event) {
 	p.relay.Enqueue(written)
-	seen := map[cache.Change]bool{}
 	for _, event := range written {
-		data, err := events.PodDataOf(event)
-		change := cache.Change{TenantID: data.TenantID, PodID: data.PodID}
-		if err != nil || seen[change] {
-			continue
+		if data, err := events.PodDataOf(event); err == nil {
+			p.tell(cache.Change{TenantID: data.TenantID, PodID: data.PodID})
 		}
-		seen[change] = true
-		p.track(func() { p.changes.Publish(context.Background(), change) })
+	}
+}
+
+// tell has every gateway told of change: at once, or together with what else
+// changes while it is told of an earlier one. After Close it does nothing.
+func (p *Publisher) tell(change cache.Change) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed || slices.Contains(p.changed, change) {
+		return
+	}
+	p.changed = append(p.changed, change)
+	if !p.telling {
+		p.telling = true
+		p.running.Go(p.tellAll)
+	}
+}
+
+// tellAll tells until there is nothing left to tell.
+func (p *Publisher) tellAll() {
+	for {
+		p.mu.Lock()
+		changed := p.changed
+		p.changed = nil
+		p.telling = len(changed) > 0
+		p.mu.Unlock()
+		if len(changed) == 0 {
+			return
+		}
+		p.changes.Publish(context.Background(), changed...)
 	}
 }
 
