@@ -69,23 +69,29 @@ func (p *Publisher) Start(outbox events.Outbox, sink events.Sink, options events
 // it.
 func (p *Publisher) Committed(written []cloudevents.Event) {
 	p.relay.Enqueue(written)
+	changes := make([]cache.Change, 0, len(written))
 	for _, event := range written {
 		if data, err := events.PodDataOf(event); err == nil {
-			p.tell(cache.Change{TenantID: data.TenantID, PodID: data.PodID})
+			changes = append(changes, cache.Change{TenantID: data.TenantID, PodID: data.PodID})
 		}
 	}
+	p.tell(changes)
 }
 
-// tell has every gateway told of change: at once, or together with what else
-// changes while it is told of an earlier one. After Close it does nothing.
-func (p *Publisher) tell(change cache.Change) {
+// tell has every gateway told of changes: at once, or together with what else
+// changes while it is told of earlier ones. After Close it does nothing.
+func (p *Publisher) tell(changes []cache.Change) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed || slices.Contains(p.changed, change) {
+	if p.closed {
 		return
 	}
-	p.changed = append(p.changed, change)
-	if !p.telling {
+	for _, change := range changes {
+		if !slices.Contains(p.changed, change) {
+			p.changed = append(p.changed, change)
+		}
+	}
+	if len(p.changed) > 0 && !p.telling {
 		p.telling = true
 		p.running.Go(p.tellAll)
 	}
