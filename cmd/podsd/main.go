@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/pods-service/pods/shared/function"
 )
 
 // version is set by the linker.
@@ -22,7 +24,9 @@ func main() {
 	// A second signal ends the process at once.
 	context.AfterFunc(ctx, stop)
 
-	if err := command().ExecuteContext(ctx); err != nil {
+	err := command().ExecuteContext(ctx)
+	function.FlushLog()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "podsd: "+err.Error())
 		os.Exit(1) //nolint:gocritic // the process is at its end
 	}

@@ -32,23 +32,32 @@ type Change struct {
 	PodID    string `json:"pod_id"`
 }
 
-// Publish tells every instance of a change. It takes at most 250 ms and has no
-// error: a change that is not heard is found by the next full read, so a
-// failure is counted and logged, and nobody has to act on it.
-func (c *Cache) Publish(ctx context.Context, change Change) {
+// Publish tells every instance of changes, in one round trip. It takes at most
+// 250 ms and has no error: a change that is not heard is found by the next full
+// read, so a failure is counted and logged, and nobody has to act on it.
+func (c *Cache) Publish(ctx context.Context, changes ...Change) {
 	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
-	message, err := json.Marshal(change)
-	if err == nil {
-		err = c.client.Publish(ctx, c.channel, message).Err()
-	}
+	_, err := c.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		for _, change := range changes {
+			message, err := json.Marshal(change)
+			if err != nil {
+				return err
+			}
+			pipe.Publish(ctx, c.channel, message)
+		}
+		return nil
+	})
+	count := uint64(len(changes))
 	if err != nil {
-		c.counts.publishErrors.Add(1)
-		c.logger.DebugContext(ctx, "change not published",
-			slog.String("tenant_id", change.TenantID), slog.String("pod_id", change.PodID), slog.Any("error", err))
+		c.counts.publishErrors.Add(count)
+		for _, change := range changes {
+			c.logger.DebugContext(ctx, "change not published",
+				slog.String("tenant_id", change.TenantID), slog.String("pod_id", change.PodID), slog.Any("error", err))
+		}
 		return
 	}
-	c.counts.published.Add(1)
+	c.counts.published.Add(count)
 }
 
 // Subscriber is told what a subscription hears. All functions are required,

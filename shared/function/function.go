@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -97,7 +96,7 @@ func (f *Function) Close(ctx context.Context) {
 }
 
 // NewLogger writes one JSON object a line to standard error, and becomes the
-// default.
+// default. FlushLog comes before the end of the process.
 //
 // Errors: for a level other than debug, info, warn and error.
 func NewLogger(level string) (*slog.Logger, error) {
@@ -105,7 +104,7 @@ func NewLogger(level string) (*slog.Logger, error) {
 	if err := parsed.UnmarshalText([]byte(level)); err != nil {
 		return nil, fmt.Errorf("PODS_LOG_LEVEL: %w", err)
 	}
-	logger := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: parsed}))
+	logger := slog.New(slog.NewJSONHandler(standardError, &slog.HandlerOptions{Level: parsed}))
 	slog.SetDefault(logger)
 	return logger, nil
 }

@@ -32,7 +32,9 @@ type Build[T Settings] func(ctx context.Context, f *Function, settings T) (http.
 // interrupt. A second signal ends the process at once. What fails is written to
 // standard error, and the process ends with status 1.
 func Main[T Settings](name, version string, build Build[T]) {
-	if err := run(signals.NewContext(), name, version, build); err != nil {
+	err := run(signals.NewContext(), name, version, build)
+	FlushLog()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, name+": "+err.Error())
 		os.Exit(1)
 	}
@@ -47,6 +49,7 @@ func run[T Settings](ctx context.Context, name, version string, build Build[T]) 
 	if err != nil {
 		return err
 	}
+	fitMemory(f.Logger)
 	handler, err := traced(ctx, f, settings, build)
 	if err != nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)

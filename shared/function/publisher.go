@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,10 +28,10 @@ const (
 	maxPublishing = 64
 )
 
-// Changes tells every instance of the gateway that a pod has changed, within a
+// Changes tells every instance of the gateway that pods have changed, within a
 // bounded time, as cache.Cache does.
 type Changes interface {
-	Publish(ctx context.Context, change cache.Change)
+	Publish(ctx context.Context, changes ...cache.Change)
 }
 
 // Publisher tells others of what a program has done: it has events delivered,
@@ -48,6 +49,8 @@ type Publisher struct {
 	mu      sync.Mutex
 	closed  bool
 	running sync.WaitGroup // added to with mu held and closed false
+	changed []cache.Change // to be told of, each once
+	telling bool           // somebody does
 }
 
 // NewPublisher returns a publisher that tells changes of pods. Start comes
@@ -66,15 +69,46 @@ func (p *Publisher) Start(outbox events.Outbox, sink events.Sink, options events
 // it.
 func (p *Publisher) Committed(written []cloudevents.Event) {
 	p.relay.Enqueue(written)
-	seen := map[cache.Change]bool{}
+	changes := make([]cache.Change, 0, len(written))
 	for _, event := range written {
-		data, err := events.PodDataOf(event)
-		change := cache.Change{TenantID: data.TenantID, PodID: data.PodID}
-		if err != nil || seen[change] {
-			continue
+		if data, err := events.PodDataOf(event); err == nil {
+			changes = append(changes, cache.Change{TenantID: data.TenantID, PodID: data.PodID})
 		}
-		seen[change] = true
-		p.track(func() { p.changes.Publish(context.Background(), change) })
+	}
+	p.tell(changes)
+}
+
+// tell has every gateway told of changes: at once, or together with what else
+// changes while it is told of earlier ones. After Close it does nothing.
+func (p *Publisher) tell(changes []cache.Change) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return
+	}
+	for _, change := range changes {
+		if !slices.Contains(p.changed, change) {
+			p.changed = append(p.changed, change)
+		}
+	}
+	if len(p.changed) > 0 && !p.telling {
+		p.telling = true
+		p.running.Go(p.tellAll)
+	}
+}
+
+// tellAll tells until there is nothing left to tell.
+func (p *Publisher) tellAll() {
+	for {
+		p.mu.Lock()
+		changed := p.changed
+		p.changed = nil
+		p.telling = len(changed) > 0
+		p.mu.Unlock()
+		if len(changed) == 0 {
+			return
+		}
+		p.changes.Publish(context.Background(), changed...)
 	}
 }
 

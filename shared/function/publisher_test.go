@@ -59,9 +59,9 @@ func (w *world) Send(ctx context.Context, event cloudevents.Event) error {
 	return nil
 }
 
-func (w *world) Publish(ctx context.Context, change cache.Change) {
+func (w *world) Publish(ctx context.Context, changes ...cache.Change) {
 	_ = w.wait(ctx)
-	w.record(func() { w.told = append(w.told, change) })
+	w.record(func() { w.told = append(w.told, changes...) })
 }
 
 func (w *world) UnsentEvents(context.Context, time.Duration, int) ([]cloudevents.Event, error) {

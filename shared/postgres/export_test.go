@@ -3,8 +3,11 @@ package postgres
 import (
 	"context"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/pressly/goose/v3"
+
+	"github.com/pods-service/pods/shared/pods"
 )
 
 // MigrateDown takes the schema away again.
@@ -32,8 +35,8 @@ const PodChunk = podChunk
 // Named are named arguments.
 type Named = named
 
-// PodRow is a pod as it is read.
-type PodRow = podRow
+// ScanPod reads a row of PodColumns.
+func ScanPod(row pgx.Row) (pods.Pod, error) { return scanPod(row) }
 
-// PodColumns are the columns of a PodRow.
+// PodColumns are what ScanPod reads.
 const PodColumns = podColumns

@@ -2,9 +2,13 @@ package postgres
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
+	json2 "github.com/go-json-experiment/json"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -38,11 +42,25 @@ func Open(ctx context.Context, url string, maxConns int32) (*pgxpool.Pool, error
 		"lock_timeout":                        lockTimeout,
 		"idle_in_transaction_session_timeout": idleTxTimeout,
 	})
+	config.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
+		readDocuments(conn.TypeMap())
+		return nil
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("make the database pool: %w", err)
 	}
 	return pool, nil
+}
+
+// readDocuments has columns of JSON read in half the time that encoding/json
+// takes, which goes through each document twice. They are written as before.
+func readDocuments(types *pgtype.Map) {
+	unmarshal := func(document []byte, to any) error { return json2.Unmarshal(document, to) }
+	text := &pgtype.JSONCodec{Marshal: json.Marshal, Unmarshal: unmarshal}
+	binary := &pgtype.JSONBCodec{Marshal: json.Marshal, Unmarshal: unmarshal}
+	types.RegisterType(&pgtype.Type{Name: "json", OID: pgtype.JSONOID, Codec: text})
+	types.RegisterType(&pgtype.Type{Name: "jsonb", OID: pgtype.JSONBOID, Codec: binary})
 }
 
 func setDefault(params, defaults map[string]string) {

@@ -7,12 +7,10 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/pods-service/pods/shared/permissions"
 	"github.com/pods-service/pods/shared/pods"
 )
 
-// podColumns are the columns of podRow in the order of its fields, by which they
-// are read, of a table or subquery named p.
+// podColumns are what scanPod reads, in that order, of a table or subquery named p.
 const podColumns = `
 	p.tenant_id, p.pod_id, p.site_id, p.uid, p.instance, p.k8s_name,
 	p.image, p.template, p.description, p.command, p.arguments, p.environment_variables, p.volume_mounts,
@@ -25,69 +23,27 @@ const permissionsColumn = `
 	(SELECT coalesce(jsonb_agg(jsonb_build_object('User', e.username, 'Level', e.level) ORDER BY e.position), '[]')
 		FROM pod_permissions AS e WHERE e.tenant_id = p.tenant_id AND e.pod_id = p.pod_id) AS permissions`
 
-type podRow struct {
-	TenantID string `db:"tenant_id"`
-	PodID    string `db:"pod_id"`
-	SiteID   string `db:"site_id"`
-	UID      string `db:"uid"`
-	Instance int64  `db:"instance"`
-	K8sName  string `db:"k8s_name"`
-
-	Image                string                       `db:"image"`
-	Template             string                       `db:"template"`
-	Description          string                       `db:"description"`
-	Command              []string                     `db:"command"`
-	Arguments            []string                     `db:"arguments"`
-	EnvironmentVariables map[string]string            `db:"environment_variables"`
-	VolumeMounts         map[string]*pods.VolumeMount `db:"volume_mounts"`
-	TimeToStopDefault    int64                        `db:"time_to_stop_default"`
-	TimeToStopInstance   *int64                       `db:"time_to_stop_instance"`
-	Networking           map[string]pods.Networking   `db:"networking"`
-	Resources            pods.Resources               `db:"resources"`
-	ComputeQueue         string                       `db:"compute_queue"`
-	Modified             []string                     `db:"modified"`
-
-	Status          pods.Status          `db:"status"`
-	StatusRequested pods.Desired         `db:"status_requested"`
-	StatusContainer pods.ContainerStatus `db:"status_container"`
-	StatusSince     time.Time            `db:"status_since"`
-	Address         string               `db:"address"`
-	CreationTS      time.Time            `db:"creation_ts"`
-	UpdateTS        time.Time            `db:"update_ts"`
-	StartInstanceTS *time.Time           `db:"start_instance_ts"`
-	TimeToStopTS    *time.Time           `db:"time_to_stop_ts"`
-}
-
-// podWithPermissions is a podRow with permissionsColumn behind it.
-type podWithPermissions struct {
-	podRow
-	Permissions permissions.Set `db:"permissions"`
-}
-
-func (r podRow) toPod() pods.Pod {
-	return pods.Pod{
-		TenantID: r.TenantID, SiteID: r.SiteID, ID: r.PodID, UID: r.UID, Instance: r.Instance, K8sName: r.K8sName,
-		Spec: pods.Spec{
-			Image: r.Image, Template: r.Template, Description: r.Description,
-			Command: r.Command, Arguments: r.Arguments,
-			EnvironmentVariables: r.EnvironmentVariables, VolumeMounts: r.VolumeMounts,
-			TimeToStopDefault: r.TimeToStopDefault, TimeToStopInstance: r.TimeToStopInstance,
-			Networking: r.Networking, Resources: r.Resources, ComputeQueue: r.ComputeQueue,
-		},
-		Modified: r.Modified,
-		Status:   r.Status, StatusRequested: r.StatusRequested, StatusContainer: r.StatusContainer,
-		StatusSince: r.StatusSince.UTC(), Address: r.Address,
-		CreationTS: r.CreationTS.UTC(), UpdateTS: r.UpdateTS.UTC(),
-		StartInstanceTS: inUTC(r.StartInstanceTS), TimeToStopTS: inUTC(r.TimeToStopTS),
+// scanPod reads a row of podColumns, and more behind them.
+func scanPod(row pgx.Row, more ...any) (pods.Pod, error) {
+	var p pods.Pod
+	columns := [...]any{
+		&p.TenantID, &p.ID, &p.SiteID, &p.UID, &p.Instance, &p.K8sName,
+		&p.Image, &p.Template, &p.Description, &p.Command, &p.Arguments, &p.EnvironmentVariables, &p.VolumeMounts,
+		&p.TimeToStopDefault, &p.TimeToStopInstance, &p.Networking, &p.Resources, &p.ComputeQueue, &p.Modified,
+		&p.Status, &p.StatusRequested, &p.StatusContainer, &p.StatusSince, &p.Address,
+		&p.CreationTS, &p.UpdateTS, &p.StartInstanceTS, &p.TimeToStopTS,
 	}
+	err := row.Scan(append(columns[:], more...)...)
+	for _, at := range [...]*time.Time{&p.StatusSince, &p.CreationTS, &p.UpdateTS, p.StartInstanceTS, p.TimeToStopTS} {
+		if at != nil {
+			*at = at.UTC()
+		}
+	}
+	return p, err
 }
 
-func inUTC(t *time.Time) *time.Time {
-	if t == nil {
-		return nil
-	}
-	return new(t.UTC())
-}
+// scanOne reads the one row of podColumns that a query gives.
+func scanOne(row pgx.CollectableRow) (pods.Pod, error) { return scanPod(row) }
 
 // specArgs are the arguments for the columns that users set.
 func specArgs(spec pods.Spec, modified []string) pgx.StrictNamedArgs {

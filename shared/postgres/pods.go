@@ -67,8 +67,8 @@ func (t *tx) insertPod(pod pods.Pod, created *pods.Pod) {
 		"creation_ts": pod.CreationTS, "update_ts": pod.UpdateTS,
 	}))
 	t.batch.Queue(query, named(args)).Query(func(rows pgx.Rows) error {
-		row, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[podRow])
-		*created = row.toPod()
+		var err error
+		*created, err = pgx.CollectExactlyOneRow(rows, scanOne)
 		return err
 	})
 }
@@ -124,12 +124,13 @@ func podAndPermissions(ctx context.Context, db queryer, query, tenantID, podID s
 	if err != nil {
 		return pods.Pod{}, nil, translate(err)
 	}
-	row, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[podWithPermissions])
+	var set permissions.Set
+	pod, err := pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (pods.Pod, error) { return scanPod(row, &set) })
 	if errors.Is(err, pgx.ErrNoRows) {
 		return pods.Pod{}, nil, pods.PodNotFound(podID)
 	}
 	if err != nil {
 		return pods.Pod{}, nil, fmt.Errorf("read pod %s: %w", podID, translate(err))
 	}
-	return row.toPod(), row.Permissions, nil
+	return pod, set, nil
 }

@@ -36,8 +36,7 @@ func one(ctx context.Context, db queryer, query string, args pgx.StrictNamedArgs
 	if err != nil {
 		return pods.Pod{}, err
 	}
-	row, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[podRow])
-	return row.toPod(), err
+	return pgx.CollectExactlyOneRow(rows, scanOne)
 }
 
 // list returns the pods of a query that gives rows of podColumns.
@@ -46,9 +45,6 @@ func list(ctx context.Context, db queryer, query string, args pgx.StrictNamedArg
 	if err != nil {
 		return nil, translate(err)
 	}
-	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (pods.Pod, error) {
-		r, err := pgx.RowToStructByPos[podRow](row)
-		return r.toPod(), err
-	})
+	found, err := pgx.CollectRows(rows, scanOne)
 	return found, translate(err)
 }

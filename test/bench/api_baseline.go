@@ -17,7 +17,6 @@ import (
 	"github.com/pods-service/pods/shared/auth"
 	"github.com/pods-service/pods/shared/client"
 	"github.com/pods-service/pods/shared/permissions"
-	"github.com/pods-service/pods/shared/postgres"
 )
 
 // apiBaseline answers reads and creates of pods as the API does, and does
@@ -35,7 +34,12 @@ func apiBaselineSide(ctx context.Context, settings sideSettings, ready func(stri
 	if err != nil {
 		return err
 	}
-	pool, err := postgres.Open(ctx, settings.DatabaseURL, connections)
+	config, err := pgxpool.ParseConfig(settings.DatabaseURL)
+	if err != nil {
+		return err
+	}
+	config.MaxConns = connections
+	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return err
 	}

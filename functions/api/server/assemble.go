@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -139,7 +140,16 @@ func observeRequests(registry prometheus.Registerer) func(route string, status i
 		Buckets: prometheus.ExponentialBuckets(0.001, 2, 14), // 1 ms to 8 s
 	}, []string{"route", "status"})
 	registry.MustRegister(duration)
+	type outcome struct {
+		route  string
+		status int
+	}
+	var observers sync.Map // of prometheus.Observer by outcome: looked up once, not per request
 	return func(route string, status int, elapsed time.Duration) {
-		duration.WithLabelValues(route, strconv.Itoa(status)).Observe(elapsed.Seconds())
+		observer, known := observers.Load(outcome{route, status})
+		if !known {
+			observer, _ = observers.LoadOrStore(outcome{route, status}, duration.WithLabelValues(route, strconv.Itoa(status)))
+		}
+		observer.(prometheus.Observer).Observe(elapsed.Seconds())
 	}
 }
