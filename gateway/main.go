@@ -11,8 +11,8 @@ import (
 	assets "github.com/pods-service/pods"
 	"github.com/pods-service/pods/gateway/certs"
 	"github.com/pods-service/pods/gateway/dataplane"
-	"github.com/pods-service/pods/gateway/feed"
 	"github.com/pods-service/pods/shared/function"
+	"github.com/pods-service/pods/shared/routes/feed"
 )
 
 // version is set by the linker.

@@ -24,7 +24,6 @@ import (
 	"github.com/pods-service/pods/functions/spawner/spawn"
 	"github.com/pods-service/pods/gateway/certs"
 	"github.com/pods-service/pods/gateway/dataplane"
-	"github.com/pods-service/pods/gateway/feed"
 	"github.com/pods-service/pods/shared/cache"
 	"github.com/pods-service/pods/shared/events"
 	"github.com/pods-service/pods/shared/function"
@@ -34,6 +33,7 @@ import (
 	"github.com/pods-service/pods/shared/permissions"
 	"github.com/pods-service/pods/shared/postgres"
 	"github.com/pods-service/pods/shared/ratelimit"
+	"github.com/pods-service/pods/shared/routes/feed"
 	"github.com/pods-service/pods/shared/templates"
 )
 
