@@ -230,7 +230,7 @@ func (s *service) finishAPI(context.Context) error {
 	handler, err := server.Assemble(server.Parts{
 		Choices: s.settings.Choices, Store: s.store, Tail: s.logs, Runner: s.cluster, SiteID: s.siteID, Admins: s.admins, Limiter: s.limiter,
 		Tenants: s.domain.Tenants, Rules: s.domain.Rules, Catalog: s.domain.Catalog, Deriver: s.deriver,
-		GatewayPort: port, Issuer: s.issuer,
+		GatewayPort: port, Issuer: s.issuer, RouteTable: s.gateway, Address: s.addresses.API,
 		Checks: map[string]func(context.Context) error{
 			"redis": s.cache.Ping, "kubernetes": s.cluster.Healthy,
 		},

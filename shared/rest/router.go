@@ -19,6 +19,8 @@ type Result struct {
 	Message  string // empty means DefaultMessage
 	Metadata map[string]any
 	Value    any
+	// Document is the whole answer where it is set, in the place of an envelope.
+	Document *Document
 	// HTTPStatus is that of the answer; zero means 200.
 	HTTPStatus int
 	// IsError gives the envelope the status "error" whatever the HTTP status is,
@@ -155,6 +157,8 @@ func (r *Router) endpoint(route Route) http.Handler {
 			err = deadline(ctx, err)
 			status = HTTPStatus(err)
 			WriteError(w, err, r.config.Version)
+		} else if result.Document != nil {
+			status = result.Document.write(w, req)
 		} else {
 			answer := Envelope{Message: result.Message, Metadata: result.Metadata, Result: result.Value, Status: StatusSuccess, Version: r.config.Version}
 			if result.IsError {

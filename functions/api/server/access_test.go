@@ -68,6 +68,8 @@ var documented = map[string]access{
 	"POST /pods/images/bulk":                                  {least: "admin mode", body: `[{"image":"newer%d"}]`},
 	"PUT /pods/images/{image_id...}":                          {least: "admin mode", body: `{"description":"change %d"}`},
 	"DELETE /pods/images/{image_id...}":                       {least: "admin mode"},
+	"GET /traefik-config":                                     {least: "open"},
+	"GET /pods/traefik-config":                                {least: "site admin"},
 	"GET /pods/dead-letters":                                  {least: "site admin"},
 	"POST /pods/dead-letters/{event_id}/resend":               {least: "site admin"},
 	"DELETE /pods/dead-letters/{event_id}":                    {least: "site admin"},

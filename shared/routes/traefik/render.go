@@ -36,7 +36,7 @@ func (b *Backends) UnmarshalText(text []byte) error {
 	return fmt.Errorf("%q is neither %q nor %q", text, ByName, ByAddress)
 }
 
-// Options say what surrounds the pods. API and EntryPoints are required.
+// Options say what surrounds the pods. API is required.
 type Options struct {
 	// API is the address at which Traefik reaches the API, without a path.
 	API string
@@ -44,7 +44,8 @@ type Options struct {
 	// pod of a tenant, without /v3. Entries with a login of a tenant that has
 	// none are not routed.
 	AuthBase func(tenantID string) string
-	// EntryPoints are the names of Traefik's entry points that take visitors.
+	// EntryPoints are the names of Traefik's entry points that take visitors by
+	// TLS; none means "web".
 	EntryPoints []string
 	// Backends is ByName unless it is set.
 	Backends Backends
@@ -81,6 +82,9 @@ const (
 //
 // Errors: for options that make no sense.
 func Render(table *routes.Table, options Options) ([]byte, []routes.Problem, error) {
+	if len(options.EntryPoints) == 0 {
+		options.EntryPoints = []string{"web"}
+	}
 	d, err := newDocument(options)
 	if err != nil {
 		return nil, nil, err
@@ -114,8 +118,8 @@ func Render(table *routes.Table, options Options) ([]byte, []routes.Problem, err
 
 // newDocument returns the part that does not depend on pods.
 func newDocument(options Options) (*document, error) {
-	if options.API == "" || len(options.EntryPoints) == 0 {
-		return nil, errors.New("the address of the API and the names of Traefik's entry points are needed")
+	if options.API == "" {
+		return nil, errors.New("the address of the API is needed")
 	}
 	d := &document{
 		HTTP: &httpSection{

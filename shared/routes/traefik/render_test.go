@@ -284,7 +284,6 @@ func TestOptions(t *testing.T) {
 
 	tests := map[string]func(*traefik.Options){
 		"NoAPI":            func(o *traefik.Options) { o.API = "" },
-		"NoEntryPoints":    func(o *traefik.Options) { o.EntryPoints = nil },
 		"DashboardForAll":  func(o *traefik.Options) { o.Dashboard = "traefik.example.org" },
 		"DashboardIsARule": func(o *traefik.Options) { o.Dashboard, o.DashboardFrom = "a`) || Host(`b", []netip.Prefix{{}} },
 	}
