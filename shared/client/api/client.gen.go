@@ -5626,6 +5626,8 @@ type GetPodNotFoundResponse struct {
 	HTTPResponse *http.Response
 	// JSON404 the response for an HTTP 404 `application/json` response
 	JSON404 *Failure
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failed
 }
 
 // Status returns HTTPResponse.Status
@@ -5651,6 +5653,8 @@ type GetPodSplashResponse struct {
 	JSON404 *Failure
 	// JSON503 the response for an HTTP 503 `application/json` response
 	JSON503 *Failure
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failed
 }
 
 // Status returns HTTPResponse.Status
@@ -7867,6 +7871,13 @@ func ParseGetPodNotFoundResponse(rsp *http.Response) (*GetPodNotFoundResponse, e
 		}
 		response.JSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
 	case rsp.StatusCode == 404:
 		// Content-type (text/html) unsupported
 
@@ -7902,6 +7913,13 @@ func ParseGetPodSplashResponse(rsp *http.Response) (*GetPodSplashResponse, error
 			return nil, err
 		}
 		response.JSON503 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
 
 	case rsp.StatusCode == 404:
 	// Content-type (text/html) unsupported
