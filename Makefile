@@ -15,7 +15,7 @@ GOVULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.1.4
 GENERATED := shared/client/api/client.gen.go
 
 .DEFAULT_GOAL := help
-.PHONY: help run down clean build test test-knative test-typescript fuzz bench fmt lint vuln tidy generate verify cover
+.PHONY: help run down clean build test test-knative test-traefik test-typescript fuzz bench fmt lint vuln tidy generate verify cover
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z\/-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,12 @@ bin/cluster:
 bin/knative: bin/cluster
 	@bin/cluster build --knative --out bin
 
+# The program of that ingress, to run it without a cluster.
+.PHONY: bin/traefik
+bin/traefik:
+	@cd cluster && GOWORK=off $(BUILD) -ldflags '-s -w' -o ../bin/cluster .
+	@bin/cluster build --traefik --out bin
+
 bin/hello:
 	@cd images/hello && $(BUILD) -ldflags '$(LDFLAGS)' -o ../../bin/hello .
 
@@ -62,6 +68,9 @@ test: build ## run every test, with the race detector
 
 test-knative: build bin/build-images bin/knative ## run the end-to-end tests and the faults on Knative, on this machine
 	@scripts/test-knative.sh
+
+test-traefik: bin/traefik ## run a real Traefik with config/traefik in front of pods
+	@TEST_TRAEFIK=$(CURDIR)/bin/traefik go test -race -tags traefik ./test/traefik
 
 test-typescript: ## call a running service by the published TypeScript client: PODS_URL=, PODS_TOKEN=, PODS_ADMIN_TOKEN=
 	@scripts/test-typescript.sh

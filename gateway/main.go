@@ -11,10 +11,10 @@ import (
 	assets "github.com/pods-service/pods"
 	"github.com/pods-service/pods/gateway/certs"
 	"github.com/pods-service/pods/gateway/dataplane"
-	"github.com/pods-service/pods/gateway/feed"
 	"github.com/pods-service/pods/shared/auth"
 	"github.com/pods-service/pods/shared/function"
 	"github.com/pods-service/pods/shared/login"
+	"github.com/pods-service/pods/shared/routes/feed"
 )
 
 // version is set by the linker.

@@ -8,7 +8,7 @@ import (
 
 func build() *cobra.Command {
 	var source, out string
-	var knative bool
+	var knative, traefik bool
 	command := &cobra.Command{
 		Use:   "build",
 		Short: "Build the programs the cluster consists of; minutes the first time",
@@ -21,6 +21,9 @@ func build() *cobra.Command {
 				}
 				source = found
 			}
+			if traefik {
+				return binaries.BuildTraefik(command.Context(), source, out, command.OutOrStdout())
+			}
 			if err := binaries.Build(command.Context(), source, out, command.OutOrStdout()); err != nil || !knative {
 				return err
 			}
@@ -30,5 +33,7 @@ func build() *cobra.Command {
 	command.Flags().StringVar(&source, "source", "", "folder with the sources (default: the nearest folder cluster)")
 	command.Flags().StringVar(&out, "out", "bin", "folder for the programs")
 	command.Flags().BoolVar(&knative, "knative", false, "build Knative and Traefik too; many minutes the first time")
+	command.Flags().BoolVar(&traefik, "traefik", false, "build Traefik alone, and as a program too; minutes the first time")
+	command.MarkFlagsMutuallyExclusive("knative", "traefik")
 	return command
 }

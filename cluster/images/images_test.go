@@ -59,6 +59,29 @@ func TestWriteTwice(t *testing.T) {
 	}
 }
 
+func TestExtract(t *testing.T) {
+	t.Parallel()
+
+	file, target := filepath.Join(t.TempDir(), "hello.tar"), filepath.Join(t.TempDir(), "hello")
+	if err := images.Write(spec(t), file); err != nil {
+		t.Fatalf("Write: %v", err)
+	}
+	if err := images.Extract(file, "dev.local/hello:1", "/bin/hello", target); err != nil {
+		t.Fatal(err)
+	}
+	if got := read(t, target); string(got) != "\x7fELF" {
+		t.Errorf("the program is %q", got)
+	}
+	if info, err := os.Stat(target); err != nil || info.Mode().Perm()&0o111 == 0 {
+		t.Errorf("it cannot be run: %v, %v", info.Mode(), err)
+	}
+	for _, missing := range [][2]string{{"dev.local/other:1", "/bin/hello"}, {"dev.local/hello:1", "/bin/other"}} {
+		if err := images.Extract(file, missing[0], missing[1], target); err == nil {
+			t.Errorf("%v is found", missing)
+		}
+	}
+}
+
 func TestWrite(t *testing.T) {
 	t.Parallel()
 

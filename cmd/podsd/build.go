@@ -24,7 +24,6 @@ import (
 	"github.com/pods-service/pods/functions/spawner/spawn"
 	"github.com/pods-service/pods/gateway/certs"
 	"github.com/pods-service/pods/gateway/dataplane"
-	"github.com/pods-service/pods/gateway/feed"
 	"github.com/pods-service/pods/shared/auth"
 	"github.com/pods-service/pods/shared/cache"
 	"github.com/pods-service/pods/shared/events"
@@ -36,6 +35,7 @@ import (
 	"github.com/pods-service/pods/shared/permissions"
 	"github.com/pods-service/pods/shared/postgres"
 	"github.com/pods-service/pods/shared/ratelimit"
+	"github.com/pods-service/pods/shared/routes/feed"
 	"github.com/pods-service/pods/shared/templates"
 )
 
@@ -246,6 +246,7 @@ func (s *service) finishAPI(context.Context) error {
 		Choices: s.settings.Choices, Store: s.store, Tail: s.logs, Runner: s.cluster, SiteID: s.siteID, Admins: s.admins, Limiter: s.limiter,
 		Tenants: s.domain.Tenants, Rules: s.domain.Rules, Catalog: s.domain.Catalog, Deriver: s.deriver,
 		LoginKey: s.loginKey, Service: developmentService, GatewayPort: port, Issuer: s.issuer,
+		RouteTable: s.gateway, Address: s.addresses.API,
 		Checks: map[string]func(context.Context) error{
 			"redis": s.cache.Ping, "kubernetes": s.cluster.Healthy,
 		},

@@ -17,6 +17,7 @@ import (
 	"github.com/pods-service/pods/shared/permissions"
 	"github.com/pods-service/pods/shared/ratelimit"
 	"github.com/pods-service/pods/shared/rest"
+	"github.com/pods-service/pods/shared/routes/feed"
 )
 
 // version is set by the linker.
@@ -94,14 +95,18 @@ func build(ctx context.Context, f *function.Function, set settings) (http.Handle
 	}
 	limiter := ratelimit.New(ratelimit.Options{Rates: set.Rates, Shared: state.Cache, Registerer: f.Registry})
 	f.Background(limiter.Run)
+	deriver := domain.Deriver(state.Store)
+	table := feed.NewOnDemand(feed.Options{Source: feed.Merged{Store: state.Store, Deriver: deriver}, Logger: f.Logger}, state.Cache)
+	f.Background(table.Run)
 	extra := map[string]http.Handler{}
 	if set.CADir != "" {
 		extra["GET /ca.pem"] = server.CertificateFile(filepath.Join(set.CADir, "ca.pem"))
 	}
 	handler, err := server.Assemble(server.Parts{
 		Choices: set.Choices, Store: state.Store, Tail: logs.NewReader(cluster), Runner: cluster, SiteID: set.SiteID, Admins: admins, Limiter: limiter,
-		Tenants: domain.Tenants, Rules: rules, Catalog: domain.Catalog, Deriver: domain.Deriver(state.Store),
+		Tenants: domain.Tenants, Rules: rules, Catalog: domain.Catalog, Deriver: deriver,
 		LoginKey: loginKey, Service: service, LoginClients: clients,
+		RouteTable: table, Address: fmt.Sprintf("http://localhost:%d", set.Port),
 		GatewayPort: set.GatewayPort, Issuer: tokens, Extra: extra,
 		Checks: map[string]func(context.Context) error{
 			"redis": state.Cache.Ping, "kubernetes": cluster.Healthy,

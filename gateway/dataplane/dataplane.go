@@ -13,11 +13,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/pods-service/pods/gateway/feed"
 	"github.com/pods-service/pods/gateway/proxy"
 	"github.com/pods-service/pods/gateway/server"
 	"github.com/pods-service/pods/shared/cache"
 	"github.com/pods-service/pods/shared/login"
+	"github.com/pods-service/pods/shared/routes"
+	"github.com/pods-service/pods/shared/routes/feed"
 )
 
 // maxVisitors bounds the connections that each listener holds.
@@ -73,6 +74,12 @@ func (g *Gateway) Ready() error {
 	}
 	return nil
 }
+
+// Wait returns the current routes, for others that read them, and waits for
+// the first ones.
+//
+// Errors: KindUnavailable when ctx ends before there are any.
+func (g *Gateway) Wait(ctx context.Context) (*routes.Table, error) { return g.feed.Wait(ctx) }
 
 // Run serves until ctx ends or a listener fails, and returns when visitors have
 // gone or the time to drain is over. It must be called once.

@@ -13,10 +13,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pods-service/pods/gateway/feed"
 	"github.com/pods-service/pods/gateway/proxy"
 	"github.com/pods-service/pods/shared/pods"
 	"github.com/pods-service/pods/shared/routes"
+	"github.com/pods-service/pods/shared/routes/feed"
 )
 
 // BenchmarkProxy compares the gateway, with 10,000 routes, with a bare

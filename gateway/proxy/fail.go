@@ -6,8 +6,8 @@ import (
 	"net"
 	"net/http"
 
-	"github.com/pods-service/pods/gateway/pages"
 	"github.com/pods-service/pods/shared/routes"
+	"github.com/pods-service/pods/shared/routes/pages"
 )
 
 // statusClientGone is what the log and the metrics say of a request whose

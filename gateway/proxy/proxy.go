@@ -15,9 +15,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/pods-service/pods/gateway/pages"
 	"github.com/pods-service/pods/shared/login"
 	"github.com/pods-service/pods/shared/routes"
+	"github.com/pods-service/pods/shared/routes/pages"
 )
 
 // Options configures a Handler. Routes and Logger are required; a duration of

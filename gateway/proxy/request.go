@@ -4,9 +4,9 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/pods-service/pods/gateway/pages"
 	"github.com/pods-service/pods/shared/pods"
 	"github.com/pods-service/pods/shared/routes"
+	"github.com/pods-service/pods/shared/routes/pages"
 )
 
 // checkForm refuses what would make the gateway a proxy for other addresses:

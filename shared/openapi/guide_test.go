@@ -12,7 +12,7 @@ import (
 var (
 	curlPattern   = regexp.MustCompile(`(?m)^curl (?:[^\n]|\n )*`)
 	methodPattern = regexp.MustCompile(` -X (\w+)`)
-	pathPattern   = regexp.MustCompile(`\$API(/v3/(?:pods|healthcheck|error-handler)[^\s?]*)`)
+	pathPattern   = regexp.MustCompile(`\$API(/v3/(?:pods|healthcheck|error-handler|traefik-config)[^\s?]*)`)
 	pythonPattern = regexp.MustCompile(`\bt\.pods\.(\w+)\(`)
 )
 

@@ -24,9 +24,9 @@ type Result struct {
 	// IsError gives the envelope the status "error" whatever the HTTP status is,
 	// as clients expect of an update that had nothing to do.
 	IsError bool
-	// Respond writes the whole answer in the place of the envelope, with the
-	// status HTTPStatus: for what is read by browsers and proxies.
-	Respond func(w http.ResponseWriter, version string)
+	// Respond writes the whole answer to r in the place of the envelope, and
+	// returns its HTTP status: for what is read by browsers and proxies.
+	Respond func(w http.ResponseWriter, r *http.Request, version string) int
 }
 
 // Route is one row of the API's route table. Every route states who may use
@@ -159,7 +159,7 @@ func (r *Router) endpoint(route Route) http.Handler {
 			status = HTTPStatus(err)
 			WriteError(w, err, r.config.Version)
 		} else if result.Respond != nil {
-			result.Respond(w, r.config.Version)
+			status = result.Respond(w, req, r.config.Version)
 		} else {
 			answer := Envelope{Message: result.Message, Metadata: result.Metadata, Result: result.Value, Status: StatusSuccess, Version: r.config.Version}
 			if result.IsError {

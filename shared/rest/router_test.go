@@ -74,6 +74,9 @@ func newRouter(limiter rest.Limiter, timeout time.Duration) *rest.Router {
 		{Pattern: "GET /open", Open: true, Handle: func(context.Context, *rest.Request) (rest.Result, error) { return rest.Result{}, nil }},
 		{Pattern: "GET /fail/{kind}/{text}", Handle: fail},
 		{Pattern: "POST /read", Handle: read},
+		{Pattern: "GET /document", Open: true, Handle: func(context.Context, *rest.Request) (rest.Result, error) {
+			return rest.Result{Respond: rest.Document{ContentType: "application/json", ETag: `"1"`, Body: []byte(`[1]`)}.Respond}, nil
+		}},
 	})
 }
 
@@ -95,6 +98,35 @@ func do(t *testing.T, handler http.Handler, user, method, path string, body io.R
 		t.Fatalf("%s: status %d, %s, %v", path, w.Code, w.Body, err)
 	}
 	return w, fmt.Sprint(envelope.Message)
+}
+
+// TestDocument gets an answer without an envelope, and again what has not
+// changed.
+func TestDocument(t *testing.T) {
+	t.Parallel()
+
+	tests := map[string]struct {
+		ifNoneMatch string
+		status      int
+		body        string
+	}{
+		"First":   {"", http.StatusOK, "[1]"},
+		"Same":    {`"1"`, http.StatusNotModified, ""},
+		"Changed": {`"0"`, http.StatusOK, "[1]"},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			r := httptest.NewRequest(http.MethodGet, "/document", nil)
+			r.Header.Set("If-None-Match", tc.ifNoneMatch)
+			w := httptest.NewRecorder()
+			newRouter(nil, time.Minute).ServeHTTP(w, r)
+			if w.Code != tc.status || w.Body.String() != tc.body || w.Header().Get("ETag") != `"1"` {
+				t.Errorf("answer %d %q with the ETag %s", w.Code, w.Body, w.Header().Get("ETag"))
+			}
+		})
+	}
 }
 
 func TestLimit(t *testing.T) {

@@ -66,7 +66,7 @@ func newRoute(pod pods.Pod, key string, networking pods.Networking) (*Route, err
 		}
 	}
 	return &Route{
-		Host: host, TenantID: pod.TenantID, PodID: pod.ID, Key: key, Protocol: networking.Protocol,
+		Host: host, TenantID: pod.TenantID, PodID: pod.ID, Key: key, K8sName: pod.K8sName, Protocol: networking.Protocol,
 		Target: target, Status: pod.Status, State: state, Networking: networking.Clone(),
 	}, err
 }

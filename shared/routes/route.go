@@ -47,6 +47,7 @@ type Route struct {
 	TenantID string
 	PodID    string
 	Key      string // of the networking entry
+	K8sName  string // of the pod's Service in the cluster
 	Protocol string // pods.ProtocolHTTP, ProtocolTCP or ProtocolPostgres
 	// Target is the pod's own "ip:port". It is set exactly when State is
 	// StateServing.

@@ -36,6 +36,9 @@ var beforeRun = []call{
 	{"healthcheck", "nobody", "GET /v3/healthcheck", "", 200, ""},
 	{"error_handler", "nobody", "GET /error-handler/404", "", 404, "not an Pods endpoint"},
 	{"error_handler", "nobody", "GET /error-handler/none", "", 400, "status must be an integer"},
+	{"traefik_config", "nobody", "GET /traefik-config", "", 200, ""},
+	{"get_pod_splash", "nobody", "GET /pod-splash", "", 404, "There is no pod with this address."},
+	{"get_pod_not_found", "nobody", "GET /pod-not-found", "", 404, "There is no pod with this address."},
 	{"get_openapi", "nobody", "GET /v3/openapi.json", "", 200, ""},
 	{"", "nobody", "GET /v3/nothing", "", 404, "does not match any Pods API route"},
 	{"", "nobody", "GET /v3//pods", "", 401, noToken},
@@ -152,6 +155,8 @@ var afterStop = []call{
 	{"delete_template", "alice", "DELETE /v3/pods/templates/$tpl", "", 200, "Template and associated Template Tags successfully deleted."},
 	{"delete_template", "alice", "DELETE /v3/pods/templates/$tpl", "", 404, notFound},
 	{"delete_image", "root", "DELETE /v3/pods/images/$img", "", 200, "Image successfully deleted."},
+	{"get_traefik_config", "alice", "GET /v3/pods/traefik-config", "", 403, "for site admins"},
+	{"get_traefik_config", "root", "GET /v3/pods/traefik-config", "", 200, ""},
 	{"list_dead_letters", "alice", "GET /v3/pods/dead-letters", "", 403, "for site admins"},
 	{"list_dead_letters", "root", "GET /v3/pods/dead-letters", "", 200, "Dead letters retrieved successfully."},
 	{"resend_dead_letter", "root", "POST /v3/pods/dead-letters/none/resend?trigger=spawner", "", 404, "There is no dead letter"},
@@ -236,7 +241,7 @@ func newContract(t *testing.T) *contract {
 func (c *contract) run(t *testing.T, calls []call) {
 	t.Helper()
 	for _, call := range calls {
-		headers := map[string]string{}
+		headers := map[string]string{"Accept": "application/json"} // status pages have two forms
 		if token := c.tokens[call.as]; token != "" {
 			headers["X-Tapis-Token"] = token
 		}

@@ -37,7 +37,7 @@ type deployment []*unstructured.Unstructured
 var rendered = sync.OnceValues(func() (map[string]deployment, error) {
 	made := map[string]deployment{}
 	for _, overlay := range overlays {
-		all, err := build(overlay)
+		all, err := build(filepath.Join("..", "..", "config", "knative", "overlays", overlay))
 		if err != nil {
 			return nil, fmt.Errorf("render %s: %w", overlay, err)
 		}
@@ -61,8 +61,8 @@ func render(t *testing.T, overlay string) deployment {
 	return copied
 }
 
-func build(overlay string) (deployment, error) {
-	folder := filepath.Join("..", "..", "config", "knative", "overlays", overlay)
+// build returns what kustomize makes of a folder.
+func build(folder string) (deployment, error) {
 	resources, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), folder)
 	if err != nil {
 		return nil, err

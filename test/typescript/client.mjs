@@ -45,7 +45,7 @@ function functionsOf(group) {
   return Object.getOwnPropertyNames(group.prototype).filter((name) => name !== "constructor" && !name.endsWith("Raw"));
 }
 
-// What the service does not offer.
+// What the service does not offer, or not to everybody.
 const outside = /Volume|Snapshot|^podAuth|^traefikConfig$/;
 
 // uncalled lists the functions of the client that nobody has called.

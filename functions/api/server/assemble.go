@@ -33,6 +33,7 @@ type Choices struct {
 	Images      []string `env:"PODS_IMAGES" help:"images users may name beside those of the templates, separated by commas"`
 	MainTenants []string `env:"PODS_MAIN_TENANTS" help:"tenants that an image with the tenant '*' is for, separated by commas; empty means all"`
 	CORSOrigins []string `env:"PODS_CORS_ORIGINS" envDefault:"*" help:"origins whose pages may call the API"`
+	TraefikChoices
 }
 
 // Parts are what the API of a running service is put together from. All are
@@ -60,6 +61,11 @@ type Parts struct {
 	GatewayPort string
 	// Issuer is the development issuer, served beside the API.
 	Issuer *issuer.Issuer
+	// RouteTable is as in Config.
+	RouteTable RouteTable
+	// Address is that of this process's own API, where Traefik finds it unless
+	// TraefikChoices say otherwise.
+	Address string
 	// Checks are as in Config.
 	Checks map[string]func(context.Context) error
 	// Extra are handlers by their patterns, for what is no part of the API.
@@ -71,7 +77,8 @@ type Parts struct {
 
 // Assemble returns the handler of the whole API.
 //
-// Errors: for a configured image that is none.
+// Errors: for a configured image that is none, and for settings for Traefik that
+// make no sense.
 func Assemble(parts Parts) (http.Handler, error) {
 	allowlist, err := images.NewAllowlist(parts.Store, parts.MainTenants, append(parts.Catalog.Images(), parts.Images...)...)
 	if err != nil {
@@ -82,6 +89,10 @@ func Assemble(parts Parts) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	renderer, err := parts.traefik()
+	if err != nil {
+		return nil, fmt.Errorf("settings for Traefik: %w", err)
+	}
 	api := New(Config{
 		Store: parts.Store, Tail: parts.Tail, Runner: parts.Runner, Deriver: parts.Deriver, Rules: parts.Rules, Now: time.Now, Logger: parts.Logger,
 		Allowlist: allowlist,
@@ -90,8 +101,9 @@ func Assemble(parts Parts) (http.Handler, error) {
 			return tenant.Tenant
 		},
 		TenantAt: parts.Tenants.TenantByHost, Login: visits,
-		Link:   linkAt(parts.GatewayPort),
-		Checks: parts.Checks,
+		Link:       linkAt(parts.GatewayPort),
+		Checks:     parts.Checks,
+		RouteTable: parts.RouteTable, Traefik: renderer, TraefikFrom: parts.TraefikFrom,
 	})
 	router := rest.Config{
 		Authenticator: authenticator, Admins: parts.Admins, Limiter: parts.Limiter,

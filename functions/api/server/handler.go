@@ -11,7 +11,7 @@ import (
 // request needs.
 func (s *Server) Handler(config rest.Config, origins []string, extra map[string]http.Handler) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/", rest.StripVersion(describe(rest.NewRouter(config, s.Routes()))))
+	mux.Handle("/", rest.StripVersion(s.statusPages(config.Version, describe(rest.NewRouter(config, s.Routes())))))
 	for path, handler := range extra {
 		mux.Handle(path, handler)
 	}

@@ -39,23 +39,23 @@ func (s *Server) podAuth(ctx context.Context, req *rest.Request) (rest.Result, e
 		return rest.Result{}, err
 	}
 	if strings.HasPrefix(visit.Origin, "http:") {
-		return answer(req, login.ToHTTPS(strings.TrimPrefix(visit.Origin, "http://"), visit.Target)), nil
+		return answer(login.ToHTTPS(strings.TrimPrefix(visit.Origin, "http://"), visit.Target)), nil
 	}
 	decision := s.Login.Decide(ctx, visit)
 	if decision.Allowed {
-		return rest.Result{HTTPStatus: http.StatusOK, Respond: func(w http.ResponseWriter, version string) {
-			letPass(w, req.Header, decision, version)
+		return rest.Result{Respond: func(w http.ResponseWriter, r *http.Request, version string) int {
+			return letPass(w, r.Header, decision, version)
 		}}, nil
 	}
 	if decision.Status == http.StatusOK {
 		decision.Status = http.StatusUnauthorized // the proxy would take a success for a yes
 	}
-	return answer(req, decision), nil
+	return answer(decision), nil
 }
 
 // letPass tells the proxy what the pod is to hear: who the visitor is, and the
 // cookies without those of the platform. The proxy copies both.
-func letPass(w http.ResponseWriter, sent http.Header, decision login.Decision, version string) {
+func letPass(w http.ResponseWriter, sent http.Header, decision login.Decision, version string) int {
 	for name, values := range decision.Headers {
 		w.Header()[name] = values
 	}
@@ -67,6 +67,7 @@ func letPass(w http.ResponseWriter, sent http.Header, decision login.Decision, v
 	w.Header().Set("Cache-Control", "no-store")
 	allowed := rest.Envelope{Message: "Already authenticated", Status: rest.StatusSuccess, Version: version}
 	_ = allowed.Write(w, http.StatusOK) // texts always encode
+	return http.StatusOK
 }
 
 // podAuthLogin serves GET /pods/{pod_id_net}/auth/login, to which the gateway
@@ -76,7 +77,7 @@ func (s *Server) podAuthLogin(ctx context.Context, req *rest.Request) (rest.Resu
 	if err != nil {
 		return rest.Result{}, err
 	}
-	return answer(req, s.Login.Start(ctx, entry, req.URL.Query().Get("state"))), nil
+	return answer(s.Login.Start(ctx, entry, req.URL.Query().Get("state"))), nil
 }
 
 // podAuthCallback serves GET /pods/{pod_id_net}/auth/callback, to which the
@@ -90,12 +91,15 @@ func (s *Server) podAuthCallback(ctx context.Context, req *rest.Request) (rest.R
 	if err != nil {
 		return rest.Result{}, pods.Invalid("The query of this address is broken.")
 	}
-	return answer(req, s.Login.Callback(ctx, entry, query)), nil
+	return answer(s.Login.Callback(ctx, entry, query)), nil
 }
 
 // answer has a decision written as the answer.
-func answer(req *rest.Request, decision login.Decision) rest.Result {
-	return rest.Result{HTTPStatus: decision.Status, Respond: func(w http.ResponseWriter, version string) { decision.Write(w, req.Request, version) }}
+func answer(decision login.Decision) rest.Result {
+	return rest.Result{Respond: func(w http.ResponseWriter, r *http.Request, version string) int {
+		decision.Write(w, r, version)
+		return decision.Status
+	}}
 }
 
 // loginEntry returns the networking entry that the path names, "<pod>" or

@@ -15,8 +15,8 @@ import (
 )
 
 // outsideTable are the operations that are served without the route table;
-// TestDescription calls them.
-var outsideTable = []string{"GET /openapi.json", "GET /docs"}
+// TestDescription and TestStatusPages call them.
+var outsideTable = []string{"GET /openapi.json", "GET /docs", "GET /pod-splash", "GET /pod-not-found"}
 
 // described returns the operations of the document by method and path.
 func described(t *testing.T) map[string]*openapi3.Operation {

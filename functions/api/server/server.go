@@ -7,6 +7,7 @@ import (
 	"context"
 	"iter"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -19,6 +20,8 @@ import (
 	"github.com/pods-service/pods/shared/pods"
 	"github.com/pods-service/pods/shared/postgres"
 	"github.com/pods-service/pods/shared/rest"
+	"github.com/pods-service/pods/shared/routes"
+	"github.com/pods-service/pods/shared/routes/traefik"
 	"github.com/pods-service/pods/shared/templates"
 )
 
@@ -77,6 +80,14 @@ type Tail interface {
 	ReadNew(ctx context.Context, ref pods.Ref, k8sName string, since pods.LogCursor, limit int) (string, error)
 }
 
+// RouteTable is the table of all routes to pods. Wait returns the current one, and
+// at first waits for it until ctx ends.
+//
+// Errors: KindUnavailable while there is none.
+type RouteTable interface {
+	Wait(ctx context.Context) (*routes.Table, error)
+}
+
 // Config is what a Server needs; every field is required but Login and Checks.
 type Config struct {
 	Store     Store
@@ -97,6 +108,11 @@ type Config struct {
 	// Checks are asked by /healthcheck beside the database: what they say is
 	// shown and does not make the service unhealthy.
 	Checks map[string]func(context.Context) error
+	// RouteTable and Traefik are what Traefik's configuration is made of.
+	RouteTable RouteTable
+	Traefik    *traefik.Renderer
+	// TraefikFrom are the addresses that get the configuration without a token.
+	TraefikFrom []netip.Prefix
 }
 
 // Server answers the API. Make one with New.
@@ -108,7 +124,7 @@ func New(config Config) *Server { return &Server{config} }
 // Routes is the route table: every path of the API with what it asks of the
 // caller.
 func (s *Server) Routes() []rest.Route {
-	return slices.Concat(s.podRoutes(), s.commandRoutes(), s.templateRoutes(), s.imageRoutes(), s.loginRoutes(), []rest.Route{
+	return slices.Concat(s.podRoutes(), s.commandRoutes(), s.templateRoutes(), s.imageRoutes(), s.loginRoutes(), s.traefikRoutes(), []rest.Route{
 		{Pattern: "GET /healthcheck", Open: true, Handle: s.healthcheck},
 		{Pattern: "GET /error-handler/{status}", Open: true, Handle: s.errorHandler},
 		{Pattern: "GET /pods/dead-letters", SiteAdmin: true, Handle: s.listDeadLetters},

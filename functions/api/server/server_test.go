@@ -27,6 +27,7 @@ import (
 	"github.com/pods-service/pods/shared/podstest/openapitest"
 	"github.com/pods-service/pods/shared/postgres"
 	"github.com/pods-service/pods/shared/rest"
+	"github.com/pods-service/pods/shared/routes/feed"
 	"github.com/pods-service/pods/shared/templates"
 )
 
@@ -80,17 +81,19 @@ func newService(t *testing.T, options ...podstest.Option) *service {
 	if err != nil {
 		t.Fatal(err)
 	}
+	deriver := templates.NewDeriver(store, store, func(string) string { return "pods.localhost" })
 	api := server.New(server.Config{
 		TenantAt: registry.TenantByHost, Login: visits,
 		Store: store, Tail: noTail{}, Runner: hostRunner{}, Rules: pods.NewRules(), Now: time.Now, Logger: logger,
-		Deriver:   templates.NewDeriver(store, store, func(string) string { return "pods.localhost" }),
+		Deriver:   deriver,
 		Allowlist: allowlist,
 		Tenant: func(id string) pods.Tenant {
 			tenant, _ := registry.Tenant(id)
 			return tenant.Tenant
 		},
-		Link:   func(n pods.Networking) string { return "https://" + n.URL },
-		Checks: map[string]func(context.Context) error{"redis": func(context.Context) error { return errors.New("down") }},
+		Link:       func(n pods.Networking) string { return "https://" + n.URL },
+		Checks:     map[string]func(context.Context) error{"redis": func(context.Context) error { return errors.New("down") }},
+		RouteTable: storedRoutes{feed.Merged{Store: store, Deriver: deriver}}, Traefik: newRenderer(t), TraefikFrom: loopback,
 	})
 	admins, err := config.Admins()
 	if err != nil {

@@ -1488,6 +1488,21 @@ type ClientInterface interface {
 	// Corresponds with GET /healthcheck (the `Healthcheck` operationId).
 	Healthcheck(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetPodNotFound Get the page for an address that no pod has
+	//
+	// What a proxy shows there. Every method gets the same answer. Open.
+	//
+	// Corresponds with GET /pod-not-found (the `GetPodNotFound` operationId).
+	GetPodNotFound(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetPodSplash Get the page of a pod that does not serve
+	//
+	// What a proxy shows in the place of a pod that is starting, stopping or has ended. The pod is the one that the
+	// header `X-Forwarded-Host`, or else `Host`, names. Every method gets the same answer. Open.
+	//
+	// Corresponds with GET /pod-splash (the `GetPodSplash` operationId).
+	GetPodSplash(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListPods List the pods that you may read
 	//
 	// Corresponds with GET /pods (the `ListPods` operationId).
@@ -1755,6 +1770,13 @@ type ClientInterface interface {
 	// Corresponds with GET /pods/templates/{template_id}/tags/{tag_id} (the `GetTemplateTag` operationId).
 	GetTemplateTag(ctx context.Context, templateID TemplateID, tagID TagID, params *GetTemplateTagParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetTraefikConfig Look at Traefik's configuration
+	//
+	// For site admins. The same as at `/traefik-config`.
+	//
+	// Corresponds with GET /pods/traefik-config (the `GetTraefikConfig` operationId).
+	GetTraefikConfig(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// PodAuth Ask for a proxy whether a visitor may pass
 	//
 	// For the proxy in front of a port whose entry has `tapis_auth`. The tenant is the one whose address is called. The
@@ -1945,6 +1967,14 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /pods/{pod_id}/upload_to_pod (the `UploadToPod` operationId).
 	UploadToPodWithBody(ctx context.Context, podID PodID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// TraefikConfig Get Traefik's configuration
+	//
+	// Routers, services and middlewares of all pods of all tenants, without an envelope. Open to the addresses that
+	// the operator has named, by default those of private networks; 403 for all others.
+	//
+	// Corresponds with GET /traefik-config (the `TraefikConfig` operationId).
+	TraefikConfig(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
 // ErrorHandler Get the answer for an HTTP status
@@ -1972,6 +2002,41 @@ func (c *Client) ErrorHandler(ctx context.Context, status string, reqEditors ...
 // Corresponds with GET /healthcheck (the `Healthcheck` operationId).
 func (c *Client) Healthcheck(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewHealthcheckRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetPodNotFound Get the page for an address that no pod has
+//
+// What a proxy shows there. Every method gets the same answer. Open.
+//
+// Corresponds with GET /pod-not-found (the `GetPodNotFound` operationId).
+func (c *Client) GetPodNotFound(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetPodNotFoundRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetPodSplash Get the page of a pod that does not serve
+//
+// What a proxy shows in the place of a pod that is starting, stopping or has ended. The pod is the one that the
+// header `X-Forwarded-Host`, or else `Host`, names. Every method gets the same answer. Open.
+//
+// Corresponds with GET /pod-splash (the `GetPodSplash` operationId).
+func (c *Client) GetPodSplash(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetPodSplashRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -2589,6 +2654,23 @@ func (c *Client) GetTemplateTag(ctx context.Context, templateID TemplateID, tagI
 	return c.Client.Do(req)
 }
 
+// GetTraefikConfig Look at Traefik's configuration
+//
+// For site admins. The same as at `/traefik-config`.
+//
+// Corresponds with GET /pods/traefik-config (the `GetTraefikConfig` operationId).
+func (c *Client) GetTraefikConfig(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetTraefikConfigRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // PodAuth Ask for a proxy whether a visitor may pass
 //
 // For the proxy in front of a port whose entry has `tapis_auth`. The tenant is the one whose address is called. The
@@ -3000,6 +3082,24 @@ func (c *Client) UploadToPodWithBody(ctx context.Context, podID PodID, contentTy
 	return c.Client.Do(req)
 }
 
+// TraefikConfig Get Traefik's configuration
+//
+// Routers, services and middlewares of all pods of all tenants, without an envelope. Open to the addresses that
+// the operator has named, by default those of private networks; 403 for all others.
+//
+// Corresponds with GET /traefik-config (the `TraefikConfig` operationId).
+func (c *Client) TraefikConfig(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTraefikConfigRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // NewErrorHandlerRequest constructs an http.Request for the ErrorHandler method
 func NewErrorHandlerRequest(server string, status string) (*http.Request, error) {
 	var err error
@@ -3044,6 +3144,60 @@ func NewHealthcheckRequest(server string) (*http.Request, error) {
 	}
 
 	operationPath := fmt.Sprintf("/healthcheck")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetPodNotFoundRequest constructs an http.Request for the GetPodNotFound method
+func NewGetPodNotFoundRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/pod-not-found")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetPodSplashRequest constructs an http.Request for the GetPodSplash method
+func NewGetPodSplashRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/pod-splash")
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -4273,6 +4427,33 @@ func NewGetTemplateTagRequest(server string, templateID TemplateID, tagID TagID,
 	return req, nil
 }
 
+// NewGetTraefikConfigRequest constructs an http.Request for the GetTraefikConfig method
+func NewGetTraefikConfigRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/pods/traefik-config")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewPodAuthRequest constructs an http.Request for the PodAuth method
 func NewPodAuthRequest(server string, podIDNet PodIDNet) (*http.Request, error) {
 	var err error
@@ -5074,6 +5255,33 @@ func NewUploadToPodRequestWithBody(server string, podID PodID, contentType strin
 	return req, nil
 }
 
+// NewTraefikConfigRequest constructs an http.Request for the TraefikConfig method
+func NewTraefikConfigRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/traefik-config")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 func (c *Client) applyEditors(ctx context.Context, req *http.Request, additionalEditors []RequestEditorFn) error {
 	for _, r := range c.RequestEditors {
 		if err := r(ctx, req); err != nil {
@@ -5136,6 +5344,25 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /healthcheck (the `Healthcheck` operationId).
 	HealthcheckWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*HealthcheckResponse, error)
+
+	// GetPodNotFoundWithResponse Get the page for an address that no pod has
+	//
+	// What a proxy shows there. Every method gets the same answer. Open.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /pod-not-found (the `GetPodNotFound` operationId).
+	GetPodNotFoundWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetPodNotFoundResponse, error)
+
+	// GetPodSplashWithResponse Get the page of a pod that does not serve
+	//
+	// What a proxy shows in the place of a pod that is starting, stopping or has ended. The pod is the one that the
+	// header `X-Forwarded-Host`, or else `Host`, names. Every method gets the same answer. Open.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /pod-splash (the `GetPodSplash` operationId).
+	GetPodSplashWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetPodSplashResponse, error)
 
 	// ListPodsWithResponse List the pods that you may read
 	//
@@ -5438,6 +5665,15 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /pods/templates/{template_id}/tags/{tag_id} (the `GetTemplateTag` operationId).
 	GetTemplateTagWithResponse(ctx context.Context, templateID TemplateID, tagID TagID, params *GetTemplateTagParams, reqEditors ...RequestEditorFn) (*GetTemplateTagResponse, error)
 
+	// GetTraefikConfigWithResponse Look at Traefik's configuration
+	//
+	// For site admins. The same as at `/traefik-config`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /pods/traefik-config (the `GetTraefikConfig` operationId).
+	GetTraefikConfigWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetTraefikConfigResponse, error)
+
 	// PodAuthWithResponse Ask for a proxy whether a visitor may pass
 	//
 	// For the proxy in front of a port whose entry has `tapis_auth`. The tenant is the one whose address is called. The
@@ -5654,6 +5890,16 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /pods/{pod_id}/upload_to_pod (the `UploadToPod` operationId).
 	UploadToPodWithBodyWithResponse(ctx context.Context, podID PodID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UploadToPodResponse, error)
+
+	// TraefikConfigWithResponse Get Traefik's configuration
+	//
+	// Routers, services and middlewares of all pods of all tenants, without an envelope. Open to the addresses that
+	// the operator has named, by default those of private networks; 403 for all others.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /traefik-config (the `TraefikConfig` operationId).
+	TraefikConfigWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*TraefikConfigResponse, error)
 }
 
 type ErrorHandlerResponse struct {
@@ -5698,6 +5944,58 @@ func (r HealthcheckResponse) Status() string {
 
 // StatusCode returns HTTPResponse.StatusCode
 func (r HealthcheckResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type GetPodNotFoundResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *Failure
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failed
+}
+
+// Status returns HTTPResponse.Status
+func (r GetPodNotFoundResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetPodNotFoundResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type GetPodSplashResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *Failure
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *Failure
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failed
+}
+
+// Status returns HTTPResponse.Status
+func (r GetPodSplashResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetPodSplashResponse) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -6440,6 +6738,38 @@ func (r GetTemplateTagResponse) StatusCode() int {
 	return 0
 }
 
+// GetTraefikConfigResponse200Headers the declared response headers of an HTTP 200 response for GetTraefikConfig
+type GetTraefikConfigResponse200Headers struct {
+	ETag *string
+}
+
+type GetTraefikConfigResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *map[string]interface{}
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failed
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetTraefikConfigResponse200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r GetTraefikConfigResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetTraefikConfigResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
 // PodAuthResponse302Headers the declared response headers of an HTTP 302 response for PodAuth
 type PodAuthResponse302Headers struct {
 	Location *string
@@ -6974,6 +7304,38 @@ func (r UploadToPodResponse) StatusCode() int {
 	return 0
 }
 
+// TraefikConfigResponse200Headers the declared response headers of an HTTP 200 response for TraefikConfig
+type TraefikConfigResponse200Headers struct {
+	ETag *string
+}
+
+type TraefikConfigResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *map[string]interface{}
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failed
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *TraefikConfigResponse200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r TraefikConfigResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r TraefikConfigResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
 // ErrorHandlerWithResponse Get the answer for an HTTP status
 //
 // What a proxy in front of the service shows in place of an error of its own. The answer has the HTTP status that
@@ -7003,6 +7365,37 @@ func (c *ClientWithResponses) HealthcheckWithResponse(ctx context.Context, reqEd
 		return nil, err
 	}
 	return ParseHealthcheckResponse(rsp)
+}
+
+// GetPodNotFoundWithResponse Get the page for an address that no pod has
+//
+// What a proxy shows there. Every method gets the same answer. Open.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /pod-not-found (the `GetPodNotFound` operationId).
+func (c *ClientWithResponses) GetPodNotFoundWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetPodNotFoundResponse, error) {
+	rsp, err := c.GetPodNotFound(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetPodNotFoundResponse(rsp)
+}
+
+// GetPodSplashWithResponse Get the page of a pod that does not serve
+//
+// What a proxy shows in the place of a pod that is starting, stopping or has ended. The pod is the one that the
+// header `X-Forwarded-Host`, or else `Host`, names. Every method gets the same answer. Open.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /pod-splash (the `GetPodSplash` operationId).
+func (c *ClientWithResponses) GetPodSplashWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetPodSplashResponse, error) {
+	rsp, err := c.GetPodSplash(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetPodSplashResponse(rsp)
 }
 
 // ListPodsWithResponse List the pods that you may read
@@ -7510,6 +7903,21 @@ func (c *ClientWithResponses) GetTemplateTagWithResponse(ctx context.Context, te
 	return ParseGetTemplateTagResponse(rsp)
 }
 
+// GetTraefikConfigWithResponse Look at Traefik's configuration
+//
+// For site admins. The same as at `/traefik-config`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /pods/traefik-config (the `GetTraefikConfig` operationId).
+func (c *ClientWithResponses) GetTraefikConfigWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetTraefikConfigResponse, error) {
+	rsp, err := c.GetTraefikConfig(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetTraefikConfigResponse(rsp)
+}
+
 // PodAuthWithResponse Ask for a proxy whether a visitor may pass
 //
 // For the proxy in front of a port whose entry has `tapis_auth`. The tenant is the one whose address is called. The
@@ -7859,6 +8267,22 @@ func (c *ClientWithResponses) UploadToPodWithBodyWithResponse(ctx context.Contex
 	return ParseUploadToPodResponse(rsp)
 }
 
+// TraefikConfigWithResponse Get Traefik's configuration
+//
+// Routers, services and middlewares of all pods of all tenants, without an envelope. Open to the addresses that
+// the operator has named, by default those of private networks; 403 for all others.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /traefik-config (the `TraefikConfig` operationId).
+func (c *ClientWithResponses) TraefikConfigWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*TraefikConfigResponse, error) {
+	rsp, err := c.TraefikConfig(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseTraefikConfigResponse(rsp)
+}
+
 // ParseErrorHandlerResponse parses an HTTP response from a ErrorHandlerWithResponse call
 func ParseErrorHandlerResponse(rsp *http.Response) (*ErrorHandlerResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -7912,6 +8336,88 @@ func ParseHealthcheckResponse(rsp *http.Response) (*HealthcheckResponse, error) 
 			return nil, err
 		}
 		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetPodNotFoundResponse parses an HTTP response from a GetPodNotFoundWithResponse call
+func ParseGetPodNotFoundResponse(rsp *http.Response) (*GetPodNotFoundResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetPodNotFoundResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	case rsp.StatusCode == 404:
+		// Content-type (text/html) unsupported
+
+	}
+
+	return response, nil
+}
+
+// ParseGetPodSplashResponse parses an HTTP response from a GetPodSplashWithResponse call
+func ParseGetPodSplashResponse(rsp *http.Response) (*GetPodSplashResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetPodSplashResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	case rsp.StatusCode == 404:
+	// Content-type (text/html) unsupported
+
+	case rsp.StatusCode == 503:
+		// Content-type (text/html) unsupported
 
 	}
 
@@ -9077,6 +9583,55 @@ func ParseGetTemplateTagResponse(rsp *http.Response) (*GetTemplateTagResponse, e
 	return response, nil
 }
 
+// ParseGetTraefikConfigResponse parses an HTTP response from a GetTraefikConfigWithResponse call
+func ParseGetTraefikConfigResponse(rsp *http.Response) (*GetTraefikConfigResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetTraefikConfigResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest map[string]interface{}
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 304:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetTraefikConfigResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
 // ParsePodAuthResponse parses an HTTP response from a PodAuthWithResponse call
 func ParsePodAuthResponse(rsp *http.Response) (*PodAuthResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -9932,6 +10487,55 @@ func ParseUploadToPodResponse(rsp *http.Response) (*UploadToPodResponse, error) 
 		}
 		response.JSONDefault = &dest
 
+	}
+
+	return response, nil
+}
+
+// ParseTraefikConfigResponse parses an HTTP response from a TraefikConfigWithResponse call
+func ParseTraefikConfigResponse(rsp *http.Response) (*TraefikConfigResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &TraefikConfigResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest map[string]interface{}
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 304:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers TraefikConfigResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil

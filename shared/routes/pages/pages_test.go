@@ -11,8 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/pods-service/pods/gateway/pages"
 	"github.com/pods-service/pods/shared/routes"
+	"github.com/pods-service/pods/shared/routes/pages"
 )
 
 const host = "db.pods.localhost"

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/pods-service/pods/gateway/feed"
 	"github.com/pods-service/pods/shared/permissions"
 	"github.com/pods-service/pods/shared/pods"
+	"github.com/pods-service/pods/shared/routes/feed"
 	"github.com/pods-service/pods/shared/templates"
 )
 

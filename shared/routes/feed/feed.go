@@ -1,4 +1,4 @@
-// Package feed keeps the gateway's route table current: one full read at the
+// Package feed keeps a route table current: one full read at the
 // start, then a read of each pod as soon as it is said to have changed, and a
 // full read from time to time for what nobody has said. When the source cannot
 // be read the last good table stays, so pods that run keep serving.
@@ -50,7 +50,8 @@ type Source interface {
 type Options struct {
 	Source Source
 	Logger *slog.Logger
-	// Registerer takes the metrics; nil keeps them to the Feed.
+	// Registerer takes the metrics, which are those of the gateway; nil keeps
+	// them to the Feed.
 	Registerer prometheus.Registerer
 }
 
@@ -104,6 +105,18 @@ func (f *Feed) Table() *routes.Table { return f.table.Load() }
 
 // Ready is closed when there is a table.
 func (f *Feed) Ready() <-chan struct{} { return f.ready }
+
+// Wait returns the current table, and before the first full read waits for it.
+//
+// Errors: KindUnavailable when ctx ends before there is a table.
+func (f *Feed) Wait(ctx context.Context) (*routes.Table, error) {
+	select {
+	case <-f.ready:
+		return f.Table(), nil
+	case <-ctx.Done():
+		return nil, pods.Unavailable("The routes have not been read yet. Try again in a moment.", ctx.Err())
+	}
+}
 
 // Age returns how old the newest full picture is: the time since the last full
 // read that succeeded began, or a negative duration when there was none.

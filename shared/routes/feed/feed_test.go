@@ -15,9 +15,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
-	"github.com/pods-service/pods/gateway/feed"
 	"github.com/pods-service/pods/shared/pods"
 	"github.com/pods-service/pods/shared/routes"
+	"github.com/pods-service/pods/shared/routes/feed"
 )
 
 // source is a store of pods whose answers can be held back.
