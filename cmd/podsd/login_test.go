@@ -102,7 +102,7 @@ func (s *loginSite) serveAPI(listener net.Listener, siteID string, with func(*lo
 	parts := server.Parts{
 		Choices: server.Choices{Images: []string{"nginx"}, CORSOrigins: []string{"*"}}, Store: s.store, SiteID: siteID,
 		Tenants: s.domain.Tenants, Rules: s.domain.Rules, Catalog: s.domain.Catalog, Deriver: s.domain.Deriver(s.store),
-		LoginKey: loginTestKey, GatewayPort: "443",
+		LoginKey: loginTestKey, GatewayPort: "443", Address: "http://127.0.0.1:1",
 		Registerer: prometheus.NewRegistry(), Logger: slog.New(slog.DiscardHandler), Version: "1.2.3",
 	}
 	with(s, &parts)

@@ -37,7 +37,11 @@ type Image struct {
 // Errors: KindInvalid for a text that names no image.
 func New(text string) (Image, error) {
 	key, err := Key(text)
-	return Image{Key: key, Name: nameOf(text), Tenants: []string{}}, err
+	name := nameOf(text)
+	if _, alone := Key(name); alone != nil {
+		name = key // 64 hexadecimal digits name an image with a tag behind them alone
+	}
+	return Image{Key: key, Name: name, Tenants: []string{}}, err
 }
 
 // IsFor reports whether users of the tenant may run the image; isMain says

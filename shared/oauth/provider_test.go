@@ -177,17 +177,18 @@ func TestExchangeFailures(t *testing.T) {
 	s := newSite(t)
 	p := s.provider()
 	code := s.code(t, p)
-	for name, try := range map[string]func() (string, error){
-		"OtherVerifier": func() (string, error) { return p.Exchange(t.Context(), s.client, code, "other") },
-		"UsedCode":      func() (string, error) { return p.Exchange(t.Context(), s.client, code, verifier) },
-		"Down": func() (string, error) {
-			s.tenant.Fail("/v3/oauth2/tokens", 503)
-			return p.Exchange(t.Context(), s.client, code, verifier)
-		},
-	} {
-		_, err := try()
+	// In this order: the first uses the code.
+	for _, try := range []struct {
+		name     string
+		verifier string
+		status   int // of the tenant; 0 means that it works
+	}{{"OtherVerifier", "other", 0}, {"UsedCode", verifier, 0}, {"Down", verifier, 503}} {
+		if try.status != 0 {
+			s.tenant.Fail("/v3/oauth2/tokens", try.status)
+		}
+		_, err := p.Exchange(t.Context(), s.client, code, try.verifier)
 		if err == nil || strings.Contains(err.Error(), verifier) || strings.Contains(err.Error(), s.tenant.Client(s.client.ID).Key) {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: %v", try.name, err)
 		}
 	}
 }
