@@ -22,8 +22,11 @@ type settings struct {
 	function.Process
 	function.Storage
 	function.Tenancy
+	dataplane.Visitors
 	HTTP  string `env:"PODS_GATEWAY_HTTP" envDefault:":8081"`
 	HTTPS string `env:"PODS_GATEWAY_HTTPS" envDefault:":8443"`
+	// SecurePort is the port at which visitors reach HTTPS.
+	SecurePort string `env:"PODS_GATEWAY_PORT" envDefault:"443"`
 	// CADir holds a development CA that makes a certificate for each host.
 	CADir string `env:"PODS_CA_DIR"`
 	// TLSCertFile and TLSKeyFile hold one certificate for all hosts instead.
@@ -67,6 +70,7 @@ func build(ctx context.Context, f *function.Function, set settings) (http.Handle
 	visitors := dataplane.New(dataplane.Options{
 		Source:  feed.Merged{Store: state.Store, Deriver: domain.Deriver(state.Store)},
 		Changes: state.Cache, Plain: plain, Secure: secure, GetCertificate: certificates,
+		SecurePort: set.SecurePort, Visitors: set.Visitors,
 		DrainTimeout: set.DrainTimeout / 2, Version: f.Version, Logger: f.Logger, Registerer: f.Registry,
 	})
 	f.Ready = visitors.Ready

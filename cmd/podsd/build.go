@@ -213,9 +213,11 @@ func (s *service) openGateway(context.Context) (err error) {
 	if s.authority, err = certs.Open(certs.Options{Dir: caDir(s.settings.State), Domains: s.domain.Tenants.Domains()}); err != nil {
 		return fmt.Errorf("development CA: %w", err)
 	}
+	_, port, _ := net.SplitHostPort(s.addresses.GatewayHTTPS)
 	s.gateway = dataplane.New(dataplane.Options{
 		Source: feed.Merged{Store: s.store, Deriver: s.deriver}, Changes: s.cache,
 		Plain: s.plain, Secure: s.secure, GetCertificate: s.authority.GetCertificate, DrainTimeout: drainTimeout / 2,
+		SecurePort: port, Visitors: s.settings.Visitors,
 		Version: version, Logger: s.logger, Registerer: s.registry,
 	})
 	return nil

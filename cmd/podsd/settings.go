@@ -11,6 +11,7 @@ import (
 	"github.com/caarlos0/env/v11"
 
 	"github.com/pods-service/pods/functions/api/server"
+	"github.com/pods-service/pods/gateway/dataplane"
 	"github.com/pods-service/pods/shared/function"
 	"github.com/pods-service/pods/shared/ratelimit"
 )
@@ -28,6 +29,7 @@ type settings struct {
 	Tick         time.Duration `env:"PODS_TICK" envDefault:"10s" help:"how often rows and cluster are compared as a whole"`
 	Overcommit   float64       `env:"PODS_OVERCOMMIT" envDefault:"10" help:"divides what pods request of the cluster's CPU and memory; limits stay"`
 	PullPolicy   string        `env:"PODS_IMAGE_PULL_POLICY" envDefault:"Always" help:"Always or IfNotPresent; images named dev.local/ are never pulled"`
+	dataplane.Visitors
 	server.Choices
 	function.Compute
 	ratelimit.Rates

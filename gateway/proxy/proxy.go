@@ -9,13 +9,18 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httputil"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/pods-service/pods/gateway/dial"
 	"github.com/pods-service/pods/gateway/pages"
+	"github.com/pods-service/pods/gateway/relay"
+	"github.com/pods-service/pods/gateway/usage"
+	"github.com/pods-service/pods/shared/pods"
 	"github.com/pods-service/pods/shared/routes"
 )
 
@@ -24,6 +29,11 @@ import (
 type Options struct {
 	// Routes returns the current table, nil as long as there is none.
 	Routes func() *routes.Table
+	// SecurePort is the port at which visitors reach the gateway over TLS; 443
+	// by default.
+	SecurePort string
+	// Usage counts for each pod; nil means that nobody asks.
+	Usage *usage.Pods
 	// Version is that of the service, shown in JSON status pages.
 	Version string
 	Logger  *slog.Logger
@@ -46,11 +56,14 @@ type Options struct {
 // Handler is the gateway's http.Handler. It is safe for concurrent use.
 type Handler struct {
 	routes      func() *routes.Table
+	securePort  string
+	usage       *usage.Pods
+	cors        *corsPolicies
 	pages       *pages.Writer
 	logger      *slog.Logger
 	accessLevel slog.Level
 	metrics     *metrics
-	dialer      *patientDialer
+	dialer      *dial.Patient
 	transport   *http.Transport
 	proxy       *httputil.ReverseProxy
 }
@@ -67,11 +80,17 @@ func New(options Options) *Handler {
 	options.ResponseTimeout = cmp.Or(options.ResponseTimeout, 10*time.Minute)
 	h := &Handler{
 		routes:      options.Routes,
+		securePort:  cmp.Or(options.SecurePort, "443"),
+		usage:       options.Usage,
+		cors:        newCORSPolicies(),
 		pages:       pages.NewWriter(options.Version),
 		logger:      options.Logger,
 		accessLevel: options.AccessLevel,
 		metrics:     newMetrics(options.Registerer),
-		dialer:      newPatientDialer(options.DialTimeout, options.StartPatience),
+		dialer:      dial.NewPatient(options.DialTimeout, options.StartPatience),
+	}
+	if h.usage == nil {
+		h.usage = usage.New(options.Routes, nil)
 	}
 	h.transport = newTransport(h.dialer, options.ResponseTimeout)
 	h.proxy = &httputil.ReverseProxy{
@@ -80,7 +99,7 @@ func New(options Options) *Handler {
 		ErrorHandler:   h.fail,
 		Transport:      h.transport,
 		FlushInterval:  headerFlush,
-		BufferPool:     &bufferPool{},
+		BufferPool:     &relay.Buffers{},
 		ErrorLog:       slog.NewLogLogger(options.Logger.Handler(), slog.LevelDebug),
 	}
 	return h
@@ -96,13 +115,16 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.metrics.active.Inc()
 	defer h.finish(x, r)
 	page, serves := h.resolve(x, r)
+	if x.answersOrigin(r) {
+		return
+	}
 	if !serves {
 		h.pages.Write(x, r, page, x.host)
 		return
 	}
 	in := r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
 	if r.ContentLength != 0 {
-		x.body = &visitorBody{ReadCloser: r.Body, request: r}
+		x.body = &visitorBody{ReadCloser: r.Body, request: r, received: &x.usage.Received}
 		in.Body = x.body
 	}
 	x.openBothWays(r)
@@ -128,11 +150,18 @@ func (h *Handler) resolve(x *exchange, r *http.Request) (page pages.Page, serves
 	if table == nil {
 		return pages.Loading, false
 	}
-	route, found := lookup(table, host)
+	route, found := table.Lookup(host)
 	if !found {
 		return pages.NotFound, false
 	}
-	x.route = route
+	x.route, x.usage = route, h.usage.Of(route)
+	if !isAllowed(route, r) {
+		return pages.Restricted, false
+	}
+	if route.Protocol != pods.ProtocolHTTP {
+		return pages.ForProtocol(route.Protocol, net.JoinHostPort(host, h.securePort)), false
+	}
+	x.cors = h.cors.of(route)
 	if isRestricted(route.Networking) {
 		return pages.Restricted, false
 	}

@@ -42,8 +42,8 @@ func lookup(table *routes.Table, host string) (*routes.Route, bool) {
 	return route, true
 }
 
-// isRestricted reports whether an entry is not for everybody. What the gateway
+// isRestricted reports whether an entry asks for a login. What the gateway
 // cannot check it must not let pass.
 func isRestricted(entry pods.Networking) bool {
-	return entry.TapisAuth || len(entry.IPAllowList) > 0
+	return entry.TapisAuth
 }

@@ -111,8 +111,10 @@ func isPlatformCookie(pair string) bool {
 	return strings.EqualFold(name, platformToken)
 }
 
-// modifyResponse keeps a pod from setting the platform's cookie.
+// modifyResponse keeps a pod from setting the platform's cookie, and from saying
+// who may read its answers where its entry does.
 func modifyResponse(response *http.Response) error {
+	replaceCORS(response)
 	lines := response.Header["Set-Cookie"]
 	if len(lines) == 0 {
 		return nil
