@@ -83,7 +83,7 @@ func TestCORS(t *testing.T) {
 		"PlainOther":          {named, "GET", "https://evil.example", "", 200, said{}, true},
 		"PlainSuffix":         {named, "GET", "https://two.example.evil.example", "", 200, said{}, true},
 		"PlainNoOrigin":       {named, "GET", "", "", 200, said{}, true},
-		"PlainOptions":        {named, "OPTIONS", "https://two.example", "", 200, said{}, true},
+		"PlainOptions":        {named, "OPTIONS", "https://two.example", "", 200, said{"Allow-Origin": "https://two.example", "Allow-Credentials": "true"}, true},
 		"PlainOfLogin":        {login, "GET", "https://two.example", "", 403, said{"Allow-Origin": "https://two.example", "Allow-Credentials": "true"}, false},
 		"PlainOfApp":          {func(*pods.Networking) {}, "GET", "https://two.example", "", 200, careless, true},
 		"Everybody":           {everybody, "GET", "https://any.example", "", 200, said{"Allow-Origin": "*"}, true},

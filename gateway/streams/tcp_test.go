@@ -210,7 +210,9 @@ func TestHTTPBesides(t *testing.T) {
 	t.Parallel()
 
 	s := newSite(t)
-	host := s.web("web", func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "web "+r.Header.Get("X-Forwarded-Proto")) })
+	host := s.web("web", func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, "web "+r.Header.Get("X-Forwarded-Proto"))
+	})
 	s.serve("raw", pods.ProtocolTCP, echo)
 	for name, http2 := range map[string]bool{"HTTP/1.1": false, "HTTP/2.0": true} {
 		transport := &http.Transport{
