@@ -72,7 +72,7 @@ func settingsHelp() string {
 		if field.Anonymous {
 			continue // its own fields follow
 		}
-		fmt.Fprintf(&text, "  %-23s %s", field.Tag.Get("env"), field.Tag.Get("help"))
+		fmt.Fprintf(&text, "  %-27s %s", field.Tag.Get("env"), field.Tag.Get("help"))
 		if value := field.Tag.Get("envDefault"); value != "" {
 			fmt.Fprintf(&text, " (%s)", value)
 		}
