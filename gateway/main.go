@@ -25,6 +25,7 @@ type settings struct {
 	function.Storage
 	function.Tenancy
 	function.Login
+	dataplane.Visitors
 	SiteID string `env:"PODS_SITE,required,notEmpty"`
 	HTTP   string `env:"PODS_GATEWAY_HTTP" envDefault:":8081"`
 	HTTPS  string `env:"PODS_GATEWAY_HTTPS" envDefault:":8443"`
@@ -89,7 +90,7 @@ func build(ctx context.Context, f *function.Function, set settings) (http.Handle
 	visitors := dataplane.New(dataplane.Options{
 		Source:  feed.Merged{Store: state.Store, Deriver: domain.Deriver(state.Store)},
 		Changes: state.Cache, Plain: plain, Secure: secure, GetCertificate: certificates,
-		Login: visits, SecurePort: set.SecurePort,
+		Login: visits, SecurePort: set.SecurePort, Visitors: set.Visitors,
 		DrainTimeout: set.DrainTimeout / 2, Version: f.Version, Logger: f.Logger, Registerer: f.Registry,
 	})
 	f.Ready = visitors.Ready

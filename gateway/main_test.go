@@ -5,14 +5,20 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
+	"reflect"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/pods-service/pods/gateway/certs"
+	"github.com/pods-service/pods/gateway/dataplane"
 	"github.com/pods-service/pods/shared/cache"
 	"github.com/pods-service/pods/shared/function"
 	"github.com/pods-service/pods/shared/podstest"
@@ -87,6 +93,51 @@ func TestGateway(t *testing.T) {
 		if answer.StatusCode != http.StatusNotFound {
 			t.Fatalf("the pod's page has status %d", answer.StatusCode)
 		}
+	}
+}
+
+// TestGatewayTakesPostgres: on the port for TLS a client of Postgres is answered
+// in its own protocol.
+func TestGatewayTakesPostgres(t *testing.T) {
+	t.Parallel()
+
+	set := newSettings(t)
+	gateway := functiontest.Serve(t, build, set)
+	for gateway.Status("/healthz") != http.StatusOK {
+		if t.Context().Err() != nil {
+			t.Fatal("the gateway does not become ready")
+		}
+	}
+	config, err := pgconn.ParseConfig("host=none.pods.localhost user=me sslmode=require")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.DialFunc = func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, set.HTTPS)
+	}
+	config.LookupFunc = func(context.Context, string) ([]string, error) { return []string{"127.0.0.1"}, nil }
+	_, err = pgconn.ConnectConfig(t.Context(), config)
+	if failure, ok := errors.AsType[*pgconn.PgError](err); !ok || failure.Code != "08004" {
+		t.Errorf("connect: %v, want the refusal of a pod that is not there", err)
+	}
+}
+
+func TestVisitorsSettings(t *testing.T) {
+	t.Setenv("PODS_PROXY_PROTOCOL_FROM", "10.0.0.0/8,2001:db8::/32")
+	got, err := function.ReadSettings[dataplane.Visitors]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := dataplane.Visitors{
+		ProxyProtocolFrom:    []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::/32")},
+		ConnectionsPerClient: 1000,
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("settings %+v, want %+v", got, want)
+	}
+	t.Setenv("PODS_PROXY_PROTOCOL_FROM", "balancer")
+	if _, err := function.ReadSettings[dataplane.Visitors](); err == nil {
+		t.Error("a balancer without an address is accepted")
 	}
 }
 

@@ -230,7 +230,7 @@ func (s *service) openGateway(context.Context) (err error) {
 	s.gateway = dataplane.New(dataplane.Options{
 		Source: feed.Merged{Store: s.store, Deriver: s.deriver}, Changes: s.cache,
 		Plain: s.plain, Secure: s.secure, GetCertificate: s.authority.GetCertificate, DrainTimeout: drainTimeout / 2,
-		Login: visits, SecurePort: port,
+		Login: visits, SecurePort: port, Visitors: s.settings.Visitors,
 		Version: version, Logger: s.logger, Registerer: s.registry,
 	})
 	return nil

@@ -11,6 +11,7 @@ import (
 	"github.com/caarlos0/env/v11"
 
 	"github.com/pods-service/pods/functions/api/server"
+	"github.com/pods-service/pods/gateway/dataplane"
 	"github.com/pods-service/pods/shared/function"
 	"github.com/pods-service/pods/shared/ratelimit"
 )
@@ -28,6 +29,7 @@ type settings struct {
 	Tick         time.Duration `env:"PODS_TICK" envDefault:"10s" help:"how often rows and cluster are compared as a whole"`
 	Overcommit   float64       `env:"PODS_OVERCOMMIT" envDefault:"10" help:"divides what pods request of the cluster's CPU and memory; limits stay"`
 	PullPolicy   string        `env:"PODS_IMAGE_PULL_POLICY" envDefault:"Always" help:"Always or IfNotPresent; images named dev.local/ are never pulled"`
+	dataplane.Visitors
 	server.Choices
 	function.Compute
 	ratelimit.Rates
@@ -70,7 +72,7 @@ func settingsHelp() string {
 		if field.Anonymous {
 			continue // its own fields follow
 		}
-		fmt.Fprintf(&text, "  %-23s %s", field.Tag.Get("env"), field.Tag.Get("help"))
+		fmt.Fprintf(&text, "  %-27s %s", field.Tag.Get("env"), field.Tag.Get("help"))
 		if value := field.Tag.Get("envDefault"); value != "" {
 			fmt.Fprintf(&text, " (%s)", value)
 		}

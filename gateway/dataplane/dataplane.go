@@ -8,6 +8,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/netip"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,6 +16,8 @@ import (
 
 	"github.com/pods-service/pods/gateway/proxy"
 	"github.com/pods-service/pods/gateway/server"
+	"github.com/pods-service/pods/gateway/streams"
+	"github.com/pods-service/pods/gateway/usage"
 	"github.com/pods-service/pods/shared/cache"
 	"github.com/pods-service/pods/shared/login"
 	"github.com/pods-service/pods/shared/routes"
@@ -24,8 +27,14 @@ import (
 // maxVisitors bounds the connections that each listener holds.
 const maxVisitors = 10000
 
+// Visitors says whom the gateway takes in. It is what an operator can choose.
+type Visitors struct {
+	ProxyProtocolFrom    []netip.Prefix `env:"PODS_PROXY_PROTOCOL_FROM" help:"CIDR ranges of the load balancers in front, which must send the PROXY protocol"`
+	ConnectionsPerClient int            `env:"PODS_CONNECTIONS_PER_CLIENT" envDefault:"1000" help:"open connections from one address to the gateway; 0: any number"`
+}
+
 // Options say what a Gateway is made of. All are required but GetCertificate,
-// without which there may be no Secure.
+// without which there may be no Secure, and Visitors.
 type Options struct {
 	Source  feed.Source
 	Changes *cache.Cache // tells which pods have changed
@@ -37,6 +46,7 @@ type Options struct {
 	Login *login.Login
 	// SecurePort is the port at which visitors reach Secure.
 	SecurePort string
+	Visitors   Visitors
 	// DrainTimeout is how long visitors may go on after Run is told to end.
 	DrainTimeout time.Duration
 	Version      string
@@ -56,13 +66,19 @@ type Gateway struct {
 func New(options Options) *Gateway {
 	g := &Gateway{options: options}
 	g.feed = feed.New(feed.Options{Source: options.Source, Logger: options.Logger, Registerer: options.Registerer})
+	figures := usage.New(g.feed.Table, options.Registerer)
 	g.proxy = proxy.New(proxy.Options{
 		Routes: g.feed.Table, Version: options.Version, Logger: options.Logger, AccessLevel: slog.LevelDebug,
-		Registerer: options.Registerer, Login: options.Login, SecurePort: options.SecurePort,
+		Registerer: options.Registerer, Login: options.Login, SecurePort: options.SecurePort, Usage: figures,
+	})
+	others := streams.New(streams.Options{
+		Routes: g.feed.Table, GetCertificate: options.GetCertificate, Logger: options.Logger, AccessLevel: slog.LevelDebug,
+		Registerer: options.Registerer, Usage: figures,
 	})
 	g.server = server.New(server.Options{
 		Handler: g.proxy, GetCertificate: options.GetCertificate, Logger: options.Logger, Registerer: options.Registerer,
-		MaxConnections: maxVisitors, DrainTimeout: options.DrainTimeout,
+		Streams: others, MaxConnections: maxVisitors, DrainTimeout: options.DrainTimeout,
+		MaxPerClient: options.Visitors.ConnectionsPerClient, ProxyProtocolFrom: options.Visitors.ProxyProtocolFrom,
 	})
 	return g
 }

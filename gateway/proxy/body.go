@@ -13,6 +13,7 @@ type visitorBody struct {
 	// trailers are sent to the pod behind the body. Its keys are those that the
 	// visitor announced and that the pod may see; nil when there are none.
 	trailers http.Header
+	received *atomic.Int64 // counts the bytes read
 	// broken is set when the visitor stopped in the middle, or sent something
 	// that is not a body.
 	broken atomic.Bool
@@ -24,6 +25,7 @@ type visitorBody struct {
 // afterwards.
 func (b *visitorBody) Read(buffer []byte) (int, error) {
 	n, err := b.ReadCloser.Read(buffer)
+	b.received.Add(int64(n))
 	switch err {
 	case nil:
 	case io.EOF:

@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/cors"
 
+	"github.com/pods-service/pods/gateway/usage"
 	"github.com/pods-service/pods/shared/routes"
 )
 
@@ -21,6 +23,8 @@ type exchange struct {
 	host    string        // canonical, empty when the request names none
 	route   *routes.Route // nil when there is none
 	visitor http.Header   // what the pod is told of the visitor who has logged in
+	usage   *usage.Pod    // nil when there is no route
+	cors    *cors.Cors    // nil when the pod decides itself
 	status  int           // 0 until the header is written
 	written int64         // bytes of the body; of an upgrade, none
 	// failure is why the pod gave no answer.
@@ -65,7 +69,7 @@ func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	x.status = http.StatusSwitchingProtocols
 	x.upgrades.Inc()
 	early, _ := buffered.Peek(buffered.Reader.Buffered())
-	return &upgraded{Conn: conn, early: early}, buffered, nil
+	return &upgraded{Conn: conn, early: early, usage: x.usage}, buffered, nil
 }
 
 // openBothWays lets the pod's answer begin while the visitor still sends.

@@ -1,20 +1,6 @@
 package proxy
 
-import (
-	"context"
-	"net"
-	"time"
-)
-
-// Dial is how a Handler connects to pods.
-type Dial = func(ctx context.Context, network, address string) (net.Conn, error)
+import "github.com/pods-service/pods/gateway/dial"
 
 // WrapDial puts wrap around each single attempt to connect to a pod.
-func (h *Handler) WrapDial(wrap func(Dial) Dial) { h.dialer.dial = wrap(h.dialer.dial) }
-
-// NewPatientDialer returns the Dial that waits for pods, on top of dial.
-func NewPatientDialer(dial Dial, patience time.Duration) Dial {
-	d := newPatientDialer(0, patience)
-	d.dial = dial
-	return d.Dial
-}
+func (h *Handler) WrapDial(wrap func(dial.Func) dial.Func) { h.dialer.Wrap(wrap) }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 
+	"github.com/pods-service/pods/gateway/dial"
 	"github.com/pods-service/pods/shared/routes"
 	"github.com/pods-service/pods/shared/routes/pages"
 )
@@ -38,7 +39,7 @@ func (h *Handler) failurePage(x *exchange, err error) pages.Page {
 	} else if route.State != routes.StateServing {
 		return pages.ForState(route.State) // it has stopped meanwhile
 	}
-	if isRefused(err) {
+	if dial.IsRefused(err) {
 		return pages.NotListening
 	}
 	if operation, ok := errors.AsType[*net.OpError](err); ok && operation.Op == "dial" {

@@ -9,13 +9,18 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httputil"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/pods-service/pods/gateway/dial"
+	"github.com/pods-service/pods/gateway/relay"
+	"github.com/pods-service/pods/gateway/usage"
 	"github.com/pods-service/pods/shared/login"
+	"github.com/pods-service/pods/shared/pods"
 	"github.com/pods-service/pods/shared/routes"
 	"github.com/pods-service/pods/shared/routes/pages"
 )
@@ -30,6 +35,8 @@ type Options struct {
 	// SecurePort is the port at which visitors reach the gateway over TLS; 443
 	// by default.
 	SecurePort string
+	// Usage counts for each pod; nil means that nobody asks.
+	Usage *usage.Pods
 	// Version is that of the service, shown in JSON status pages.
 	Version string
 	Logger  *slog.Logger
@@ -55,11 +62,13 @@ type Handler struct {
 	login       *login.Login
 	securePort  string
 	version     string
+	usage       *usage.Pods
+	cors        *corsPolicies
 	pages       *pages.Writer
 	logger      *slog.Logger
 	accessLevel slog.Level
 	metrics     *metrics
-	dialer      *patientDialer
+	dialer      *dial.Patient
 	transport   *http.Transport
 	proxy       *httputil.ReverseProxy
 }
@@ -79,11 +88,16 @@ func New(options Options) *Handler {
 		login:       options.Login,
 		securePort:  cmp.Or(options.SecurePort, "443"),
 		version:     options.Version,
+		usage:       options.Usage,
+		cors:        newCORSPolicies(),
 		pages:       pages.NewWriter(options.Version),
 		logger:      options.Logger,
 		accessLevel: options.AccessLevel,
 		metrics:     newMetrics(options.Registerer),
-		dialer:      newPatientDialer(options.DialTimeout, options.StartPatience),
+		dialer:      dial.NewPatient(options.DialTimeout, options.StartPatience),
+	}
+	if h.usage == nil {
+		h.usage = usage.New(options.Routes, nil)
 	}
 	h.transport = newTransport(h.dialer, options.ResponseTimeout)
 	h.proxy = &httputil.ReverseProxy{
@@ -92,7 +106,7 @@ func New(options Options) *Handler {
 		ErrorHandler:   h.fail,
 		Transport:      h.transport,
 		FlushInterval:  headerFlush,
-		BufferPool:     &bufferPool{},
+		BufferPool:     &relay.Buffers{},
 		ErrorLog:       slog.NewLogLogger(options.Logger.Handler(), slog.LevelDebug),
 	}
 	return h
@@ -108,6 +122,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.metrics.active.Inc()
 	defer h.finish(x, r)
 	page, serves := h.resolve(x, r)
+	if x.answersOrigin(r) {
+		return
+	}
 	if !serves {
 		h.pages.Write(x, r, page, x.host)
 		return
@@ -117,7 +134,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	in := r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
 	if r.ContentLength != 0 {
-		x.body = &visitorBody{ReadCloser: r.Body, request: r}
+		x.body = &visitorBody{ReadCloser: r.Body, request: r, received: &x.usage.Received}
 		in.Body = x.body
 	}
 	x.openBothWays(r)
@@ -143,12 +160,19 @@ func (h *Handler) resolve(x *exchange, r *http.Request) (page pages.Page, serves
 	if table == nil {
 		return pages.Loading, false
 	}
-	route, found := lookup(table, host)
+	route, found := table.Lookup(host)
 	if !found {
 		return pages.NotFound, false
 	}
-	x.route = route
-	if isRestricted(route.Networking) || route.Networking.TapisAuth && h.login == nil {
+	x.route, x.usage = route, h.usage.Of(route)
+	if !isAllowed(route, r) {
+		return pages.Restricted, false
+	}
+	if route.Protocol != pods.ProtocolHTTP {
+		return pages.ForProtocol(route.Protocol, net.JoinHostPort(host, h.securePort)), false
+	}
+	x.cors = h.cors.of(route)
+	if route.Networking.TapisAuth && h.login == nil {
 		return pages.Restricted, false
 	}
 	if route.State != routes.StateServing {

@@ -336,7 +336,7 @@ func TestRouteFollowsTheTable(t *testing.T) {
 			{func() { s.put("moving", pods.StatusDeleting, nil) }, 503, "being stopped"},
 			{func() {
 				s.put("moving", pods.StatusAvailable, nil, func(n *pods.Networking) { n.Protocol = pods.ProtocolTCP })
-			}, 404, "There is no pod"},
+			}, 421, "by the protocol tcp, over TLS with the host name as server name (SNI), at moving.pods.localhost:443"},
 		} {
 			step.change()
 			response, body := w.get(t, url)

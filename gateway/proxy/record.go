@@ -54,6 +54,10 @@ func (h *Handler) finish(x *exchange, r *http.Request) {
 	if x.status == http.StatusSwitchingProtocols {
 		h.metrics.upgraded.Dec()
 	}
+	if x.usage != nil {
+		x.usage.Requests.Add(1)
+		x.usage.Sent.Add(x.written)
+	}
 	class := x.status / 100
 	if class >= len(classes) || x.status == statusClientGone {
 		class = 0

@@ -130,15 +130,15 @@ func TestVisitorWhoLeavesIsNoFailure(t *testing.T) {
 	}
 }
 
-// TestRestrictedEntriesStayClosed: what cannot be checked lets nobody in, nor
-// tells anything of the pod.
+// TestRestrictedEntriesStayClosed: what cannot be checked lets nobody in, a list
+// lets nobody else in, and neither tells anything of the pod.
 func TestRestrictedEntriesStayClosed(t *testing.T) {
 	t.Parallel()
 
 	s := newSite(t)
 	for id, change := range map[string]func(*pods.Networking){
 		"login": func(n *pods.Networking) { n.TapisAuth = true },
-		"list":  func(n *pods.Networking) { n.IPAllowList = []string{"127.0.0.1"} },
+		"list":  func(n *pods.Networking) { n.IPAllowList = []string{"10.0.0.1"} },
 	} {
 		for _, status := range []pods.Status{pods.StatusAvailable, pods.StatusStopped} {
 			s.put(id, status, freePort(t), change)

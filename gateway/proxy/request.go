@@ -41,7 +41,3 @@ func lookup(table *routes.Table, host string) (*routes.Route, bool) {
 	}
 	return route, true
 }
-
-// isRestricted reports whether an entry is not for everybody. What the gateway
-// cannot check it must not let pass.
-func isRestricted(entry pods.Networking) bool { return len(entry.IPAllowList) > 0 }

@@ -59,8 +59,10 @@ func isReserved(name string) bool {
 	return strings.HasPrefix(name, "x-forwarded-")
 }
 
-// modifyResponse keeps a pod from setting the platform's cookies.
+// modifyResponse keeps a pod from setting the platform's cookies, and from saying
+// who may read its answers where its entry does.
 func modifyResponse(response *http.Response) error {
+	replaceCORS(response)
 	lines := response.Header["Set-Cookie"]
 	if len(lines) == 0 {
 		return nil

@@ -32,14 +32,16 @@ const patience = 20 * time.Second
 
 // site is a gateway on two real ports with a table that tests fill.
 type site struct {
-	t        testing.TB
-	handler  *proxy.Handler
-	table    atomic.Pointer[routes.Table]
-	plain    string // address
-	secure   string // address
-	trusted  *x509.CertPool
-	log      *syncBuffer
-	registry *prometheus.Registry
+	t       testing.TB
+	handler *proxy.Handler
+	table   atomic.Pointer[routes.Table]
+	plain   string // address
+	secure  string // address
+	trusted *x509.CertPool
+	// authority is the certificate in trusted.
+	authority []byte
+	log       *syncBuffer
+	registry  *prometheus.Registry
 }
 
 // syncBuffer is a log that can be read while it is written.
@@ -78,7 +80,8 @@ func newSite(t testing.TB, change ...func(*proxy.Options)) *site {
 		t.Fatal(err)
 	}
 	s.trusted = x509.NewCertPool()
-	s.trusted.AppendCertsFromPEM(authority.PEM())
+	s.authority = authority.PEM()
+	s.trusted.AppendCertsFromPEM(s.authority)
 	s.serve(authority)
 	return s
 }

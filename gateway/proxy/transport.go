@@ -3,6 +3,8 @@ package proxy
 import (
 	"net/http"
 	"time"
+
+	"github.com/pods-service/pods/gateway/dial"
 )
 
 const (
@@ -21,7 +23,7 @@ const (
 
 // newTransport returns what connects to pods: in plain HTTP/1.1, never through
 // a proxy from the environment, and with bodies as they are.
-func newTransport(dialer *patientDialer, responseTimeout time.Duration) *http.Transport {
+func newTransport(dialer *dial.Patient, responseTimeout time.Duration) *http.Transport {
 	return &http.Transport{
 		DialContext:            dialer.Dial,
 		DisableCompression:     true,

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pods-service/pods/gateway/dial"
 	"github.com/pods-service/pods/gateway/proxy"
 	"github.com/pods-service/pods/shared/pods"
 )
@@ -26,9 +27,9 @@ func freePort(t *testing.T) net.Addr {
 // refusals counts, on a channel, attempts to connect that failed.
 func refusals(h *proxy.Handler) <-chan struct{} {
 	refused := make(chan struct{}, 1000)
-	h.WrapDial(func(dial proxy.Dial) proxy.Dial {
+	h.WrapDial(func(attempt dial.Func) dial.Func {
 		return func(ctx context.Context, network, address string) (net.Conn, error) {
-			conn, err := dial(ctx, network, address)
+			conn, err := attempt(ctx, network, address)
 			if err != nil {
 				refused <- struct{}{}
 			}
@@ -118,7 +119,7 @@ func TestPodGivesNoAnswer(t *testing.T) {
 	t.Cleanup(mute.Close)
 	tests := map[string]struct {
 		address   net.Addr
-		dial      proxy.Dial // nil for a real one
+		dial      dial.Func // nil for a real one
 		wantCode  int
 		wantState string
 		wantRetry bool
@@ -148,7 +149,7 @@ func TestPodGivesNoAnswer(t *testing.T) {
 				}
 			})
 			if tc.dial != nil {
-				s.handler.WrapDial(func(proxy.Dial) proxy.Dial { return tc.dial })
+				s.handler.WrapDial(func(dial.Func) dial.Func { return tc.dial })
 			}
 			s.put("db", pods.StatusAvailable, tc.address)
 			for way, w := range s.ways() {

@@ -32,7 +32,7 @@ func (s *Server) drain(servers []*http.Server, cut func()) {
 }
 
 // active counts the requests being handled. An upgraded connection is one of
-// them until both sides have hung up.
+// them until both sides have hung up, and so is a stream.
 type active struct {
 	mu       sync.Mutex
 	requests int

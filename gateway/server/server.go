@@ -11,10 +11,12 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/net/netutil"
+
+	"github.com/pods-service/pods/gateway/streams"
 )
 
 const (
@@ -46,9 +48,21 @@ type Options struct {
 	// Registerer takes the metrics; nil keeps them to the Server.
 	Registerer prometheus.Registerer
 
+	// Streams takes what comes over TLS and is not for HTTP; nil means that all
+	// is.
+	Streams *streams.Handler
+
 	// MaxConnections bounds the open connections of each listener, upgraded
 	// ones among them; those that come later wait. 0 means no bound.
 	MaxConnections int
+	// MaxPerClient bounds the open connections from one address, of all
+	// listeners together; more are closed at once. For IPv6 a client is a
+	// network of 64 bits. 0 means no bound.
+	MaxPerClient int
+	// ProxyProtocolFrom are the load balancers in front, from which each
+	// connection must begin with a header of the PROXY protocol, version 1 or 2.
+	// From others none is accepted.
+	ProxyProtocolFrom []netip.Prefix
 	// DrainTimeout is how long requests and upgraded connections may go on
 	// after Run is told to end; 10 s by default.
 	DrainTimeout time.Duration
@@ -59,17 +73,22 @@ type Server struct {
 	options Options
 	metrics *metrics
 	active  *active
+	clients *clients
+	trusted trusted
 }
 
 // New returns a Server that does not listen yet.
 func New(options Options) *Server {
 	options.DrainTimeout = cmp.Or(options.DrainTimeout, drainTimeout)
-	return &Server{options: options, metrics: newMetrics(options.Registerer), active: newActive()}
+	return &Server{
+		options: options, metrics: newMetrics(options.Registerer), active: newActive(),
+		clients: newClients(options.MaxPerClient), trusted: options.ProxyProtocolFrom,
+	}
 }
 
 // Run serves on plain and, over TLS, on secure until ctx ends or a listener
 // fails; either may be nil. Then it takes no more connections, waits for the
-// requests and upgraded connections that are open, cuts those that are left
+// requests, streams and upgraded connections that are open, cuts those that are left
 // after DrainTimeout, and returns. It closes the listeners. It must be called
 // once.
 //
@@ -80,20 +99,22 @@ func (s *Server) Run(ctx context.Context, plain, secure net.Listener) error {
 	defer cut()
 	failed := make(chan error, 2)
 	var servers []*http.Server
-	serve := func(name string, listener net.Listener, serve func(*http.Server, net.Listener) error) {
+	serve := func(name string, listener net.Listener, streams *streams.Handler, serve func(*http.Server, net.Listener) error) {
 		if listener == nil {
 			return
 		}
+		front := s.newFront(name, listener, streams)
+		go front.run(requests)
 		server := s.newHTTPServer(requests, name)
 		servers = append(servers, server)
 		go func() {
-			if err := serve(server, s.limit(listener)); !errors.Is(err, http.ErrServerClosed) {
+			if err := serve(server, front); !errors.Is(err, http.ErrServerClosed) {
 				failed <- fmt.Errorf("serve %s on %s: %w", name, listener.Addr(), err)
 			}
 		}()
 	}
-	serve("plain", plain, (*http.Server).Serve)
-	serve("tls", secure, func(server *http.Server, listener net.Listener) error {
+	serve("plain", plain, nil, (*http.Server).Serve)
+	serve("tls", secure, s.options.Streams, func(server *http.Server, listener net.Listener) error {
 		return server.ServeTLS(listener, "", "")
 	})
 	var err error
@@ -103,13 +124,6 @@ func (s *Server) Run(ctx context.Context, plain, secure net.Listener) error {
 	}
 	s.drain(servers, cut)
 	return err
-}
-
-func (s *Server) limit(listener net.Listener) net.Listener {
-	if s.options.MaxConnections > 0 {
-		return netutil.LimitListener(listener, s.options.MaxConnections)
-	}
-	return listener
 }
 
 func (s *Server) newHTTPServer(requests context.Context, name string) *http.Server {

@@ -59,6 +59,10 @@ func newRoute(pod pods.Pod, key string, networking pods.Networking) (*Route, err
 	if networking.Port < 1 || networking.Port > 65535 {
 		return nil, fmt.Errorf("port %d is not between 1 and 65535", networking.Port)
 	}
+	allowed, err := ParseAllowList(networking.IPAllowList)
+	if err != nil {
+		return nil, err
+	}
 	target := ""
 	if state == StateServing {
 		if target, err = targetOf(pod.Address, networking.Port); err != nil {
@@ -68,6 +72,7 @@ func newRoute(pod pods.Pod, key string, networking pods.Networking) (*Route, err
 	return &Route{
 		Host: host, TenantID: pod.TenantID, PodID: pod.ID, Key: key, K8sName: pod.K8sName, Protocol: networking.Protocol,
 		Target: target, Status: pod.Status, State: state, Networking: networking.Clone(),
+		AllowList: allowed,
 	}, err
 }
 

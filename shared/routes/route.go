@@ -56,6 +56,8 @@ type Route struct {
 	State  State
 	// Networking is the entry of the merged pod that the route was made of.
 	Networking pods.Networking
+	// AllowList is the entry's ip_allow_list.
+	AllowList AllowList `json:"-"`
 }
 
 // Problem says why one networking entry has no route, or none to a target. The

@@ -58,6 +58,11 @@ func (t *Table) Lookup(host string) (*Route, bool) {
 	return claims[0].route, true
 }
 
+// Contains reports whether t knows the pod, if only for its problems.
+func (t *Table) Contains(tenantID, podID string) bool {
+	return t.pods.get(podKey{tenantID, podID}) != nil
+}
+
 // Networking returns the entries of a pod that have routes, by key. It is empty
 // for a pod that is not in the table. The values must not be changed.
 func (t *Table) Networking(tenantID, podID string) map[string]pods.Networking {

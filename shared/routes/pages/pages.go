@@ -44,7 +44,7 @@ var (
 	}
 	Restricted = Page{
 		Status: http.StatusForbidden, State: "restricted", Title: "Access is restricted",
-		Text: "This address asks for a login or for certain addresses, which this gateway cannot check. It lets nobody in.",
+		Text: "This pod may be used by certain people or from certain addresses only, and you are not among them.",
 	}
 	Misdirected = Page{
 		Status: http.StatusMisdirectedRequest, State: "misdirected", Title: "Misdirected request",
@@ -93,6 +93,15 @@ func ForState(state routes.State) Page {
 	return page
 }
 
+// ForProtocol returns the page of a pod that does not speak HTTP: it is reached
+// by protocol, over TLS, at address, a host with its port.
+func ForProtocol(protocol, address string) Page {
+	return Page{
+		Status: http.StatusMisdirectedRequest, State: "other_protocol", Title: "Not a web address",
+		Text: "This pod is reached by the protocol " + protocol + ", over TLS with the host name as server name (SNI), at " + address + ".",
+	}
+}
+
 // Writer writes pages. It is safe for concurrent use.
 type Writer struct {
 	version string
@@ -116,7 +125,7 @@ func (w *Writer) Write(rw http.ResponseWriter, r *http.Request, page Page, host 
 		writeHTML(&body, page, host)
 	}
 	header.Set("Cache-Control", "no-store")
-	header.Set("Vary", "Accept, Sec-Fetch-Mode")
+	header.Add("Vary", "Accept, Sec-Fetch-Mode")
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("X-Robots-Tag", "noindex")
 	header.Set("Referrer-Policy", "no-referrer")

@@ -1,4 +1,4 @@
-package proxy_test
+package dial_test
 
 import (
 	"context"
@@ -10,10 +10,17 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/pods-service/pods/gateway/proxy"
+	"github.com/pods-service/pods/gateway/dial"
 )
 
 var errRefused = &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
+
+// newPatient returns a dialer on top of attempt.
+func newPatient(attempt dial.Func, patience time.Duration) dial.Func {
+	d := dial.NewPatient(0, patience)
+	d.Wrap(func(dial.Func) dial.Func { return attempt })
+	return d.Dial
+}
 
 // program is a pod's program as a dialer sees it, in synthetic time.
 type program struct {
@@ -41,11 +48,11 @@ func TestPatientDialer(t *testing.T) {
 		const waiting = 500
 		began := time.Now()
 		p := &program{listensAt: began.Add(time.Second)}
-		dial := proxy.NewPatientDialer(p.dial, 3*time.Second)
+		knock := newPatient(p.dial, 3*time.Second)
 		results := make(chan error, waiting)
 		for range waiting {
 			go func() {
-				_, err := dial(t.Context(), "tcp", "10.0.0.1:80")
+				_, err := knock(t.Context(), "tcp", "10.0.0.1:80")
 				results <- err
 			}()
 		}
@@ -70,13 +77,13 @@ func TestPatientDialerGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		p := &program{listensAt: began.Add(time.Hour)}
-		dial := proxy.NewPatientDialer(p.dial, 3*time.Second)
+		knock := newPatient(p.dial, 3*time.Second)
 		results := make(chan error)
 		for i := range 10 { // one every 0.3 s
 			go func() {
 				time.Sleep(time.Duration(i) * 300 * time.Millisecond)
 				start := time.Now()
-				_, err := dial(t.Context(), "tcp", "10.0.0.1:80")
+				_, err := knock(t.Context(), "tcp", "10.0.0.1:80")
 				if took := time.Since(start); took < 3*time.Second || took > 3100*time.Millisecond {
 					t.Errorf("gave up after %s, want 3 s", took)
 				}
@@ -100,8 +107,8 @@ func TestPatientDialerWaitsForRefusalsOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		failure := errors.New("no route to host")
-		dial := proxy.NewPatientDialer(func(context.Context, string, string) (net.Conn, error) { return nil, failure }, time.Minute)
-		if _, err := dial(t.Context(), "tcp", "10.0.0.1:80"); !errors.Is(err, failure) {
+		knock := newPatient(func(context.Context, string, string) (net.Conn, error) { return nil, failure }, time.Minute)
+		if _, err := knock(t.Context(), "tcp", "10.0.0.1:80"); !errors.Is(err, failure) {
 			t.Errorf("dial: %v", err)
 		}
 		if took := time.Since(began); took > 0 {
@@ -117,16 +124,16 @@ func TestPatientDialerLeaderLeaves(t *testing.T) {
 
 	synctest.Test(t, func(t *testing.T) {
 		p := &program{listensAt: time.Now().Add(2 * time.Second)}
-		dial := proxy.NewPatientDialer(p.dial, time.Minute)
+		knock := newPatient(p.dial, time.Minute)
 		leader, leave := context.WithCancel(t.Context())
 		results := make(chan error, 2)
 		go func() {
-			_, err := dial(leader, "tcp", "10.0.0.1:80")
+			_, err := knock(leader, "tcp", "10.0.0.1:80")
 			results <- err
 		}()
 		synctest.Wait()
 		go func() {
-			_, err := dial(t.Context(), "tcp", "10.0.0.1:80")
+			_, err := knock(t.Context(), "tcp", "10.0.0.1:80")
 			results <- err
 		}()
 		synctest.Wait()
