@@ -160,3 +160,34 @@ func TestLoginIsNotLogged(t *testing.T) {
 		t.Errorf("log: %s", log)
 	}
 }
+
+// BenchmarkLogin compares an entry that asks for a login with one that is open.
+func BenchmarkLogin(b *testing.B) {
+	s := newLoginSite(b)
+	program := func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "pod") }
+	for name, host := range map[string]string{"open": s.pod("db", program), "login": s.private("web", program)} {
+		client := s.client(s.secure, false)
+		client.Transport.(*http.Transport).MaxIdleConnsPerHost = 64
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			b.SetParallelism(8)
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					r, _ := http.NewRequestWithContext(b.Context(), http.MethodGet, "https://"+host+"/", nil)
+					r.Header.Set("X-Tapis-Token", "alice")
+					response, err := client.Do(r)
+					if err != nil {
+						b.Error(err)
+						return
+					}
+					_, _ = io.Copy(io.Discard, response.Body)
+					_ = response.Body.Close()
+					if response.StatusCode != http.StatusOK {
+						b.Errorf("status %d", response.StatusCode)
+						return
+					}
+				}
+			})
+		})
+	}
+}

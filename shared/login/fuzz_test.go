@@ -19,14 +19,20 @@ func FuzzOpen(f *testing.F) {
 	if !l.OpenAny(sealed, host) {
 		f.Fatal("a session cannot be opened")
 	}
-	f.Add(sealed, host)
-	f.Add(sealed, "db.pods.example.org")
-	f.Add(sealed+"\n", host)
-	f.Add(sealed[1:], host)
-	f.Add("", "")
-	f.Fuzz(func(t *testing.T, text, place string) {
-		if l.OpenAny(text, place) && (text != sealed || place != host) {
-			t.Errorf("%q can be opened at %q", text, place)
+	f.Add(0, "", host)
+	f.Add(0, "", "db.pods.example.org")
+	f.Add(len(sealed), "\n", host)
+	f.Add(1, "A", host)
+	f.Add(len(sealed)-1, "", "")
+	f.Fuzz(func(t *testing.T, at int, instead, place string) {
+		// A part of the value is replaced: sealing anew gives another each time.
+		at = min(max(at, 0), len(sealed))
+		changed := sealed[:at] + instead + sealed[min(at+len(instead), len(sealed)):]
+		if l.OpenAny(changed, place) && (changed != sealed || place != host) {
+			t.Errorf("%q can be opened at %q", changed, place)
+		}
+		if l.OpenAny(instead, place) && place != host {
+			t.Errorf("%q can be opened at %q", instead, place)
 		}
 	})
 }
