@@ -19,8 +19,12 @@ if wants B5; then
   say "Building kwok, which simulates nodes (the first time takes some minutes)"
   (cd test/bench/kwok && GOWORK=off CGO_ENABLED=0 go build -trimpath -gcflags=all=-dwarf=false -ldflags '-s -w' -o "$BIN/kwok" sigs.k8s.io/kwok/cmd/kwok)
 fi
+if wants B3; then
+  say "Building Traefik, to compare with (the first time takes some minutes)"
+  make -s bin/traefik
+fi
 if wants B4; then # the program as it is deployed
   CGO_ENABLED=0 go build -trimpath -gcflags=all=-dwarf=false -ldflags '-s -w' -o "$BIN/api" ./functions/api
 fi
 if wants B1 || wants B5; then use_cluster; fi
-"$BIN/bench" --podsd "$BIN/podsd" --api "$BIN/api" --kwok "$BIN/kwok" --out "$BIN/bench.json" "$@"
+"$BIN/bench" --podsd "$BIN/podsd" --api "$BIN/api" --kwok "$BIN/kwok" --traefik "$BIN/traefik" --out "$BIN/bench.json" "$@"

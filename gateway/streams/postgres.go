@@ -116,8 +116,8 @@ func (h *Handler) asksForTLS(pod net.Conn) (bool, error) {
 	if _, err := pod.Write(request); err != nil {
 		return false, fmt.Errorf("ask the pod for TLS: %w", err)
 	}
-	answer := make([]byte, 1) // not a byte more: what follows is for the client
-	if _, err := io.ReadFull(pod, answer); err != nil {
+	var answer [1]byte // not a byte more: what follows is for the client
+	if _, err := io.ReadFull(pod, answer[:]); err != nil {
 		return false, fmt.Errorf("ask the pod for TLS: %w", err)
 	}
 	if answer[0] != yes && answer[0] != no {

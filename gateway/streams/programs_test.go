@@ -249,7 +249,7 @@ func writeCertificate(data string) error {
 	keyFile := filepath.Join(data, "server.key")
 	return errors.Join(
 		os.WriteFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), 0o600), own(keyFile, "postgres"),
-		os.WriteFile(filepath.Join(data, "server.pem"), certificatePEM, 0o644), //nolint:gosec // public
+		os.WriteFile(filepath.Join(data, "server.pem"), certificatePEM, 0o644),
 		os.WriteFile(filepath.Join(filepath.Dir(data), "ca.pem"), certificatePEM, 0o644),
 	)
 }

@@ -58,7 +58,7 @@ func apiBaselineSide(ctx context.Context, settings sideSettings, ready func(stri
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v3/pods/{pod_id}", b.read)
 	mux.HandleFunc("POST /v3/pods", b.create)
-	return serveSide(ctx, mux, ready, func() map[string]int64 { return nil })
+	return serveSide(ctx, mux, nil, ready, func() map[string]int64 { return nil })
 }
 
 // baselineColumns are those that the API reads of a pod p.

@@ -34,20 +34,15 @@ func (b *apiBench) createRequest(ctx context.Context, podID string) (*http.Reque
 	return b.identity.request(ctx, http.MethodPost, "/v3/pods", body)
 }
 
-// takeTurns calls work for each side in every round, so that the sides meet the
-// same machine in the same mood. Who is second is first in the next round. The
-// baseline is side 0.
-func (b *apiBench) takeTurns(work func(i int, side *apiSide, round int) error) error {
+// turns has the two sides take turns; the baseline is side 0.
+func (b *apiBench) turns(work func(i int, side *apiSide, round int) error) error {
 	sides := []*apiSide{b.baseline, b.ours}
-	for round := range apiRounds {
-		for turn := range sides {
-			i := (round + turn) % len(sides)
-			if err := work(i, sides[i], round); err != nil {
-				return fmt.Errorf("%s: %w", sides[i].name, err)
-			}
+	return takeTurns(apiRounds, len(sides), func(i, round int) error {
+		if err := work(i, sides[i], round); err != nil {
+			return fmt.Errorf("%s: %w", sides[i].name, err)
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // throughput measures how many requests of one kind each side answers.
@@ -59,7 +54,7 @@ func (b *apiBench) throughput(ctx context.Context, what string, minRatio float64
 	}
 	var answered [2]int64
 	var elapsed, cpu [2]time.Duration
-	err := b.takeTurns(func(i int, side *apiSide, round int) error {
+	err := b.turns(func(i int, side *apiSide, round int) error {
 		before := processCPU(side.pid)
 		count, took, err := side.saturate(ctx, apiSenders, b.load/apiRounds, load())
 		answered[i] += count
@@ -83,7 +78,7 @@ func (b *apiBench) throughput(ctx context.Context, what string, minRatio float64
 func (b *apiBench) latencies(ctx context.Context) ([]figure, error) {
 	var found [2]series
 	fmt.Printf("Reading %d pods per second, %s from each side\n", apiRate, b.load)
-	err := b.takeTurns(func(i int, side *apiSide, _ int) error {
+	err := b.turns(func(i int, side *apiSide, _ int) error {
 		times, err := side.pace(ctx, apiRate, b.load/apiRounds, b.reads())
 		found[i] = append(found[i], times...)
 		return err

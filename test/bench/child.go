@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -34,8 +35,11 @@ type sideSettings struct {
 	Namespace   string
 	Sink        string // URL that takes events
 	TenantsFile string // as auth.FileSource reads it
-	Rate        int    // events per second
-	Part, Parts int    // which of the pods are this process's: every Parts-th from Part
+	Backend     string // IP and port of the program behind a proxy
+	CertFile    string // of a proxy, in PEM
+	KeyFile     string
+	Rate        int // events per second
+	Part, Parts int // which of the pods are this process's: every Parts-th from Part
 }
 
 // answer is what a side says: once when it works, and then each time it is
@@ -51,11 +55,14 @@ type answer struct {
 type side func(ctx context.Context, settings sideSettings, ready func(address string, counts func() map[string]int64)) error
 
 var sides = map[string]side{
-	"apibaseline": apiBaselineSide,
-	"health":      healthSide,
-	"rewriter":    rewriterSide,
-	"producer":    producerSide,
-	"handler":     handlerSide,
+	"apibaseline":  apiBaselineSide,
+	"backend":      backendSide,
+	"gateway":      gatewaySide,
+	"reverseproxy": reverseProxySide,
+	"health":       healthSide,
+	"rewriter":     rewriterSide,
+	"producer":     producerSide,
+	"handler":      handlerSide,
 }
 
 // runSide is the main function of a side. It ends when its standard input does,
@@ -83,16 +90,22 @@ func runSide(name string) error {
 	return nil
 }
 
-// serveSide serves handler on a free port until ctx ends.
-func serveSide(ctx context.Context, handler http.Handler, ready func(string, func() map[string]int64), counts func() map[string]int64) error {
+// serveSide serves handler on a free port until ctx ends, over TLS if secure is
+// not nil.
+func serveSide(ctx context.Context, handler http.Handler, secure *tls.Config, ready func(string, func() map[string]int64), counts func() map[string]int64) error {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
-	server := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: handler}
+	server := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: handler, TLSConfig: secure}
 	context.AfterFunc(ctx, func() { _ = server.Shutdown(context.WithoutCancel(ctx)) })
 	ready(listener.Addr().String(), counts)
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+	if secure != nil {
+		err = server.ServeTLS(listener, "", "")
+	} else {
+		err = server.Serve(listener)
+	}
+	if !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil

@@ -67,5 +67,5 @@ func handlerSide(ctx context.Context, settings sideSettings, ready func(string, 
 		}
 		events.Acknowledge(w, r, logger, event, err)
 	})
-	return serveSide(ctx, handler, ready, func() map[string]int64 { return map[string]int64{"handled": handled.Load()} })
+	return serveSide(ctx, handler, nil, ready, func() map[string]int64 { return map[string]int64{"handled": handled.Load()} })
 }

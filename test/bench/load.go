@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -42,6 +44,15 @@ func newTarget(address string) (*target, error) {
 	}}}, nil
 }
 
+// newSecureTarget is newTarget for a server that proves itself to roots.
+func newSecureTarget(address string, roots *x509.CertPool) (*target, error) {
+	t, err := newTarget(address)
+	if err == nil {
+		t.client.Transport.(*http.Transport).TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	}
+	return t, err
+}
+
 // makeRequest returns the next request of a load. It may be called at once by
 // many.
 type makeRequest func(ctx context.Context) (*http.Request, error)
@@ -64,6 +75,20 @@ func (t *target) send(ctx context.Context, next makeRequest) error {
 	}
 	_, err = io.Copy(io.Discard, resp.Body)
 	return err
+}
+
+// takeTurns calls work for each of so many sides in every round, so that the
+// sides meet the same machine in the same mood. Who is second is first in the
+// next round.
+func takeTurns(rounds, sides int, work func(side, round int) error) error {
+	for round := range rounds {
+		for turn := range sides {
+			if err := work((round+turn)%sides, round); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // saturate has so many senders send one request after the other for d. It

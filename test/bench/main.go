@@ -4,6 +4,8 @@
 //
 //	B1  POST to AVAILABLE, against `kubectl run` to Ready
 //	B2  POST to the first 200 under the public address, against the same
+//	B3  requests to a pod through the gateway, with login and without, against a
+//	    bare httputil.ReverseProxy and against Traefik
 //	B4  reads, creates and lists of the API, against a minimal handler with the
 //	    same check of tokens and the same SQL
 //	B5  CPU of health while nothing happens and while something does, against
@@ -35,6 +37,7 @@ type benchmark struct {
 
 var benchmarks = []benchmark{
 	{[]string{"B1", "B2"}, availability},
+	{[]string{"B3"}, visits},
 	{[]string{"B4"}, apiLoad},
 	{[]string{"B5"}, healthCPU},
 	{[]string{"B6"}, delivery},
@@ -46,8 +49,9 @@ type options struct {
 	kwok    string        // the program that simulates nodes for B5
 	pairs   int           // of B1 and B2
 	idle    time.Duration // before B1 and B2 read memory
+	traefik string        // the program that B3 compares with
 	api     string        // the program that B4 measures
-	load    time.Duration // how long B4 measures each side, for each kind of request
+	load    time.Duration // how long B3 and B4 measure each side, for each kind of request
 	pods    []int         // sizes of B5, ascending
 	quiet   time.Duration // how long B5 measures each side
 	rate    int           // B6: events per second
@@ -78,7 +82,8 @@ func run(ctx context.Context) error {
 	flag.DurationVar(&o.idle, "idle", 30*time.Second, "B1, B2: how long to be idle before memory is read")
 	flag.StringVar(&o.kwok, "kwok", "bin/kwok", "B5: program that simulates nodes")
 	flag.StringVar(&o.api, "api", "bin/api", "B4: program to measure")
-	flag.DurationVar(&o.load, "load", 30*time.Second, "B4: how long each side is measured, for each kind of request")
+	flag.StringVar(&o.traefik, "traefik", "bin/traefik", "B3: program to compare with")
+	flag.DurationVar(&o.load, "load", 30*time.Second, "B3, B4: how long each side is measured, for each kind of request")
 	sizes := flag.String("pods", "1000,10000", "B5: numbers of pods, ascending")
 	flag.DurationVar(&o.quiet, "quiet", time.Minute, "B5: how long each side is measured")
 	flag.IntVar(&o.rate, "rate", 200, "B6: events per second")
@@ -121,8 +126,8 @@ func (o *options) check(sizes string) (err error) {
 	if o.rate < 1 || o.rate > 10_000 {
 		return fmt.Errorf("--rate %d is not between 1 and 10000", o.rate)
 	}
-	if o.load < apiRounds*time.Second {
-		return fmt.Errorf("--load must be %s or more", apiRounds*time.Second)
+	if o.load < max(apiRounds, visitRounds)*time.Second {
+		return fmt.Errorf("--load must be %s or more", max(apiRounds, visitRounds)*time.Second)
 	}
 	if o.quiet < tick || o.deliver < killEvery {
 		return fmt.Errorf("--quiet must be %s and --deliver %s or more", tick, killEvery)
@@ -130,7 +135,7 @@ func (o *options) check(sizes string) (err error) {
 	if o.pods, err = parseSizes(sizes); err != nil {
 		return err
 	}
-	for _, path := range []*string{&o.podsd, &o.api, &o.kwok} {
+	for _, path := range []*string{&o.podsd, &o.traefik, &o.api, &o.kwok} {
 		if *path, err = filepath.Abs(*path); err != nil {
 			return err
 		}

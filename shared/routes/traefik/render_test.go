@@ -299,8 +299,8 @@ func TestOptions(t *testing.T) {
 		})
 	}
 	var backends traefik.Backends
-	if err := backends.UnmarshalText([]byte("adress")); err == nil {
-		t.Error("a misspelt way to reach pods is taken")
+	if err := backends.UnmarshalText([]byte("dns")); err == nil {
+		t.Error("an unknown way to reach pods is taken")
 	}
 }
 
