@@ -116,14 +116,15 @@ func (h *Handler) asksForTLS(pod net.Conn) (bool, error) {
 	if _, err := pod.Write(request); err != nil {
 		return false, fmt.Errorf("ask the pod for TLS: %w", err)
 	}
-	var answer [1]byte // not a byte more: what follows is for the client
-	if _, err := io.ReadFull(pod, answer[:]); err != nil {
+	var answer byte
+	// Not a byte more: what follows is for the client.
+	if err := binary.Read(pod, binary.BigEndian, &answer); err != nil {
 		return false, fmt.Errorf("ask the pod for TLS: %w", err)
 	}
-	if answer[0] != yes && answer[0] != no {
+	if answer != yes && answer != no {
 		return false, errPodsAnswer
 	}
-	return answer[0] == yes, pod.SetDeadline(time.Time{})
+	return answer == yes, pod.SetDeadline(time.Time{})
 }
 
 // refusal returns why the client is not let through to a pod, nil when it is.
