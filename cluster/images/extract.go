@@ -32,7 +32,8 @@ func Extract(file, image, inside, target string) error {
 		if err != nil {
 			return fmt.Errorf("find %s in image %s: %w", inside, image, err)
 		}
-		if path.Join("/", header.Name) == inside && header.Typeflag == tar.TypeReg {
+		name := path.Join("/", header.Name) //nolint:gosec // compared, not opened
+		if name == inside && header.Typeflag == tar.TypeReg {
 			return writeProgram(target, archive)
 		}
 	}

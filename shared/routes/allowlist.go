@@ -48,5 +48,14 @@ func (l AllowList) Allows(address netip.Addr) bool {
 	return l.AllowsAll() || slices.ContainsFunc(l.ranges, func(p netip.Prefix) bool { return p.Contains(address) })
 }
 
+// Ranges returns the entries as ranges in CIDR notation.
+func (l AllowList) Ranges() []string {
+	texts := make([]string, len(l.ranges))
+	for i, prefix := range l.ranges {
+		texts[i] = prefix.String()
+	}
+	return texts
+}
+
 // Equal reports whether two lists have the same entries in the same order.
 func (l AllowList) Equal(other AllowList) bool { return slices.Equal(l.ranges, other.ranges) }

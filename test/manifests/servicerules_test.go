@@ -15,7 +15,7 @@ import (
 
 // What the overlays leave to whoever deploys.
 var (
-	givenSecrets    = []string{"database", "redis", "encryption", "issuer", "gateway-ca", "gateway-tls", "api-tls"}
+	givenSecrets    = []string{"database", "redis", "encryption", "login", "issuer", "gateway-ca", "gateway-tls", "api-tls"}
 	givenConfigMaps = []string{"tenants"}
 )
 

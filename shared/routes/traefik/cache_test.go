@@ -45,13 +45,13 @@ func TestRenderer(t *testing.T) {
 	if moved.ETag == first.ETag || !strings.Contains(string(moved.JSON), base) {
 		t.Errorf("a minute later the document is still %s", moved.JSON)
 	}
-	bad := table.With(newPod("bad", only(func(n *pods.Networking) { n.IPAllowList = []string{"x"} })))
+	bad := table.With(newPod("bad", only(func(n *pods.Networking) { n.CORSAllowOrigins = []string{"\x7f"} })))
 	if got := render(bad); got.ETag != moved.ETag {
 		t.Errorf("a pod that cannot be rendered changes the document to %s", got.JSON)
 	}
 	now = now.Add(time.Minute)
 	render(bad)
-	if got := strings.Count(log.String(), "ip_allow_list"); got != 1 {
+	if got := strings.Count(log.String(), "cors_allow_origins"); got != 1 {
 		t.Errorf("one problem is logged %d times:\n%s", got, log.String())
 	}
 	if got := render(table.Without("dev", "web")); got.ETag == moved.ETag {

@@ -1,10 +1,8 @@
 package traefik
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
-	"net/netip"
 	"slices"
 
 	"github.com/pods-service/pods/shared/pods"
@@ -26,9 +24,7 @@ func (c *chain) add(name string, m middleware) {
 // without a login, and then the login.
 func newChain(name string, route *routes.Route, options Options) (*chain, error) {
 	c, entry := &chain{}, route.Networking
-	if err := c.addIPAllowList(name, entry.IPAllowList); err != nil {
-		return nil, err
-	}
+	c.addIPAllowList(name, route.AllowList)
 	if err := c.addCORS(name, entry); err != nil {
 		return nil, err
 	}
@@ -42,32 +38,10 @@ func newChain(name string, route *routes.Route, options Options) (*chain, error)
 	return c, c.addAuth(name, address, slices.Sorted(maps.Keys(entry.TapisAuthResponseHeaders)))
 }
 
-func (c *chain) addIPAllowList(name string, list []string) error {
-	if len(list) == 0 {
-		return nil
+func (c *chain) addIPAllowList(name string, list routes.AllowList) {
+	if !list.AllowsAll() {
+		c.add("tapis-ipallowlist-"+name, middleware{IPAllowList: &ipAllowList{SourceRange: list.Ranges()}})
 	}
-	var ranges []string
-	for _, text := range list {
-		prefix, err := parseRange(text)
-		if err != nil {
-			return fmt.Errorf("ip_allow_list: %q is neither an address nor a range", text)
-		}
-		ranges = append(ranges, prefix.String())
-	}
-	c.add("tapis-ipallowlist-"+name, middleware{IPAllowList: &ipAllowList{SourceRange: ranges}})
-	return nil
-}
-
-// parseRange reads an address as the range that holds it alone.
-func parseRange(text string) (netip.Prefix, error) {
-	if prefix, err := netip.ParsePrefix(text); err == nil {
-		return prefix.Masked(), nil
-	}
-	address, err := netip.ParseAddr(text)
-	if err != nil || address.Zone() != "" {
-		return netip.Prefix{}, cmp.Or(err, fmt.Errorf("address with a zone"))
-	}
-	return address.Prefix(address.BitLen())
 }
 
 func (c *chain) addCORS(name string, entry pods.Networking) error {

@@ -51,9 +51,7 @@ func (d *document) addHTTP(name string, route *routes.Route, options Options) er
 // those who could visit the pod.
 func (d *document) addPage(name string, route *routes.Route, options Options) error {
 	chain := &chain{}
-	if err := chain.addIPAllowList(name, route.Networking.IPAllowList); err != nil {
-		return err
-	}
+	chain.addIPAllowList(name, route.AllowList)
 	chain.add("tapis-splash-"+name, rewriteTo("/pod-splash"))
 	d.HTTP.addAll(chain)
 	d.HTTP.Routers[name] = options.router(hostRule("Host", route), apiName, 0, chain.names...)
@@ -65,9 +63,7 @@ func (d *document) addTCP(name string, route *routes.Route, options Options) err
 		return errors.New("a login needs the protocol http")
 	}
 	chain := &chain{}
-	if err := chain.addIPAllowList(name, route.Networking.IPAllowList); err != nil {
-		return err
-	}
+	chain.addIPAllowList(name, route.AllowList)
 	target, err := options.target(route)
 	if err != nil {
 		return err

@@ -178,7 +178,6 @@ func TestHostileEntries(t *testing.T) {
 		"NoName":     {func(p *pods.Pod) { p.K8sName = "" }, "make no name"},
 		"TakenName":  {func(p *pods.Pod) { p.K8sName = "pods-local-dev-good" }, "is taken by another entry"},
 		"ApiName":    {func(p *pods.Pod) { p.K8sName = "pods-service" }, "is taken by another entry"},
-		"Address":    {with(func(n *pods.Networking) { n.IPAllowList = []string{"10.0.0.1\n"} }), "ip_allow_list"},
 		"NoAuthBase": {func(p *pods.Pod) { p.TenantID = "other"; with(func(n *pods.Networking) { n.TapisAuth = true })(p) }, "no address to log in"},
 		"AuthOnTCP":  {with(func(n *pods.Networking) { n.TapisAuth, n.Protocol = true, pods.ProtocolTCP }), "needs the protocol http"},
 		"Origin":     {with(func(n *pods.Networking) { n.CORSAllowOrigins = []string{"https://a\u009f"} }), "cors_allow_origins"},
