@@ -15,7 +15,7 @@ GOVULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.1.4
 GENERATED := shared/client/api/client.gen.go
 
 .DEFAULT_GOAL := help
-.PHONY: help run down clean build test test-knative test-traefik test-typescript fuzz bench fmt lint vuln tidy generate verify cover
+.PHONY: help run down clean build test test-knative test-traefik test-browser test-typescript fuzz bench fmt lint vuln tidy generate verify cover
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z\/-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ test-knative: build bin/build-images bin/knative ## run the end-to-end tests and
 
 test-traefik: bin/traefik ## run a real Traefik with config/traefik in front of pods
 	@TEST_TRAEFIK=$(CURDIR)/bin/traefik go test -race -tags traefik ./test/traefik
+
+test-browser: build ## log in at pods with a real browser
+	@scripts/test-browser.sh
 
 test-typescript: ## call a running service by the published TypeScript client: PODS_URL=, PODS_TOKEN=, PODS_ADMIN_TOKEN=
 	@scripts/test-typescript.sh

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that the service runs on, unless they are there;
-# with the argument node also Node.js, for the test of the TypeScript client.
+# with the argument node also Node.js, for the test of the TypeScript client, and
+# with the argument browser Chromium besides, for the test in a browser.
 # Nothing that they bring is started or set up on the system.
 . "$(dirname "$0")/lib.sh"
 
@@ -8,10 +9,11 @@ missing=()
 have() { [ -x "$1" ] || command -v "$1" >/dev/null 2>&1; }
 compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || have postgres || missing+=(postgresql)
 have redis-server || missing+=(redis-server)
-if [ "${1:-}" = node ]; then
+if [ -n "${1:-}" ]; then
   have node || missing+=(nodejs)
   have npm || missing+=(npm)
 fi
+[ "${1:-}" != browser ] || have chromium || missing+=(chromium)
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 have apt-get || fail "these are missing and this system has no apt-get to install them: ${missing[*]}"
