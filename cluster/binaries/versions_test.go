@@ -18,7 +18,7 @@ var apart = []string{
 	"github.com/go-openapi/",
 	// Traefik is built with interfaces of two years ago.
 	"knative.dev/networking", "knative.dev/pkg", "sigs.k8s.io/gateway-api",
-	"github.com/redis/", "github.com/docker/cli", "github.com/go-jose/", "go.opentelemetry.io/otel", "github.com/aws/", "github.com/pires/", "github.com/quic-go/",
+	"github.com/redis/", "github.com/docker/cli", "github.com/go-jose/", "go.opentelemetry.io/otel", "github.com/aws/", "github.com/pires/", "github.com/quic-go/", "github.com/rs/cors",
 }
 
 // The programs of the cluster and those of the service name the same versions
