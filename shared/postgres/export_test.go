@@ -29,6 +29,9 @@ func MigrateTo(ctx context.Context, pool *pgxpool.Pool, version int64) error {
 // Translate is translate, for tests that bring errors of their own.
 var Translate = translate
 
+// MarkSentQuery is the statement of MarkSent.
+const MarkSentQuery = markSent
+
 // PodChunk is how many pods Pods reads at a time.
 const PodChunk = podChunk
 

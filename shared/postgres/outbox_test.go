@@ -3,10 +3,12 @@ package postgres_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/pods-service/pods/shared/events"
 	"github.com/pods-service/pods/shared/pods"
@@ -261,5 +263,37 @@ func TestNothingIsToldOfRollback(t *testing.T) {
 	wantSame(t, "the events told of", len(told), 1)
 	if told[0].Type() != events.TypePodRequested {
 		t.Errorf("told of %s, want the creation alone", told[0].Type())
+	}
+}
+
+// TestMarksAreLookedUp: what a mark costs does not depend on how many other
+// events wait, also when the statistics are of a time in which none did.
+func TestMarksAreLookedUp(t *testing.T) {
+	t.Parallel()
+
+	pool, err := postgres.Open(t.Context(), podstest.DatabaseURL(t), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	for _, statement := range []string{
+		`INSERT INTO outbox (tenant_id, event_id, event, created_at, sent_at) SELECT 'dev', 'sent' || i, '{}', now(), now() FROM generate_series(1, 5000) AS i`,
+		`ANALYZE outbox`,
+		`INSERT INTO outbox (tenant_id, event_id, event, created_at) SELECT 'dev', 'waits' || i, '{}', now() FROM generate_series(1, 5000) AS i`,
+	} {
+		if _, err := pool.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rows, err := pool.Query(t.Context(), "EXPLAIN "+postgres.MarkSentQuery, postgres.Named{"ids": []string{"waits1", "waits2"}, "now": time.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if plan := strings.Join(lines, "\n"); !strings.Contains(plan, "outbox_event_id_key") || strings.Contains(plan, "outbox_unsent_idx") {
+		t.Errorf("events are not looked up by their ids:\n%s", plan)
 	}
 }
