@@ -75,12 +75,19 @@ type Router struct {
 	// segment is a wildcard: "/pods/templates/{template_id}" and
 	// "/pods/{pod_id}/logs" could not stand in one mux, which does not know that
 	// no pod is called so.
-	muxes map[string]*http.ServeMux
+	muxes map[string]*mux
+}
+
+// mux holds routes, and by "/" what answers where none of them matches.
+type mux struct {
+	http.ServeMux
+	routes http.ServeMux // the routes alone
 }
 
 // NewRouter returns a router of the given routes.
 func NewRouter(config Config, routes []Route) *Router {
-	r := &Router{config: config, muxes: map[string]*http.ServeMux{"": http.NewServeMux()}}
+	r := &Router{config: config, muxes: map[string]*mux{}}
+	r.muxes[""] = r.newMux()
 	for _, route := range routes {
 		_, path, _ := strings.Cut(route.Pattern, " ")
 		resource := secondSegment(path)
@@ -88,11 +95,19 @@ func NewRouter(config Config, routes []Route) *Router {
 			resource = ""
 		}
 		if r.muxes[resource] == nil {
-			r.muxes[resource] = http.NewServeMux()
+			r.muxes[resource] = r.newMux()
 		}
-		r.muxes[resource].Handle(route.Pattern, r.endpoint(route))
+		endpoint := r.endpoint(route)
+		r.muxes[resource].Handle(route.Pattern, endpoint)
+		r.muxes[resource].routes.Handle(route.Pattern, endpoint)
 	}
 	return r
+}
+
+func (r *Router) newMux() *mux {
+	m := &mux{}
+	m.HandleFunc("/", func(w http.ResponseWriter, req *http.Request) { r.refuse(w, req, &m.routes) })
+	return m
 }
 
 // secondSegment returns "b" of "/a/b/c".
@@ -104,26 +119,21 @@ func secondSegment(path string) string {
 	return segments[2]
 }
 
-// mux returns the routes among which that for path is.
-func (r *Router) mux(path string) *http.ServeMux {
-	if mux, found := r.muxes[secondSegment(path)]; found {
-		return mux
-	}
-	return r.muxes[""]
-}
-
 // ServeHTTP implements http.Handler. A path or method that no route matches is
 // answered in the envelope too.
 func (r *Router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	mux := r.mux(req.URL.Path)
-	handler, pattern := mux.Handler(req)
-	if pattern != "" {
-		mux.ServeHTTP(w, req) // not handler: the mux also sets path values
-		return
+	mux, found := r.muxes[secondSegment(req.URL.Path)]
+	if !found {
+		mux = r.muxes[""]
 	}
-	// The mux answers in plain text; keep its verdict, not its words.
+	mux.ServeHTTP(w, req)
+}
+
+// refuse answers a request that none of routes matches.
+func (r *Router) refuse(w http.ResponseWriter, req *http.Request, routes *http.ServeMux) {
+	// A mux answers in plain text; keep its verdict, not its words.
 	verdict := verdict{}
-	handler.ServeHTTP(verdict, req)
+	routes.ServeHTTP(verdict, req)
 	if allow := http.Header(verdict).Get("Allow"); allow != "" {
 		w.Header().Set("Allow", allow)
 		answer := Envelope{

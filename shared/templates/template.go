@@ -2,6 +2,7 @@ package templates
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/pods-service/pods/shared/permissions"
@@ -93,7 +94,6 @@ func TooDeep(reference Reference) *pods.Error {
 // whose chain loops or is longer than ten.
 func Resolve(ctx context.Context, source Source, reference string) ([]Tag, error) {
 	var chain []Tag
-	seen := map[Reference]bool{}
 	for reference != "" {
 		parsed, err := Parse(reference)
 		if err != nil {
@@ -103,13 +103,12 @@ func Resolve(ctx context.Context, source Source, reference string) ([]Tag, error
 		if err != nil {
 			return nil, err
 		}
-		if seen[tag.Reference] {
+		if slices.ContainsFunc(chain, func(t Tag) bool { return t.Reference == tag.Reference }) {
 			return nil, pods.Invalid("Infinite loop detected: template %s is referenced more than once in template waterfall.", tag.Reference)
 		}
 		if len(chain) == MaxDepth {
 			return nil, TooDeep(chain[0].Reference)
 		}
-		seen[tag.Reference] = true
 		chain = append(chain, tag)
 		reference = tag.Definition.Template.Value
 	}

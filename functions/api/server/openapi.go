@@ -20,12 +20,9 @@ var docsFiles embed.FS
 // on its elements and has images in its style sheet.
 const docsPolicy = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
 
-// describe serves the API's description, as JSON and as a page, and hands
-// everything else to next. It is open and its answers have no envelope, hence
-// it is not in the route table.
-func describe(next http.Handler) http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("/", next)
+// describe has mux serve the API's description, as JSON and as a page. It is
+// open and its answers have no envelope, hence it is not in the route table.
+func describe(mux *http.ServeMux) {
 	mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", rest.ContentType)
 		_, _ = w.Write(openapi.JSON()) // fails only when the client is gone
@@ -43,5 +40,4 @@ func describe(next http.Handler) http.Handler {
 		w.WriteHeader(http.StatusFound)
 	})
 	mux.Handle("GET /docs/", http.StripPrefix("/docs/", statigz.FileServer(static.FS)))
-	return mux
 }

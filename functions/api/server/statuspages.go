@@ -9,13 +9,11 @@ import (
 	"github.com/pods-service/pods/shared/routes/pages"
 )
 
-// statusPages serves what Traefik shows in the place of a pod that does not
-// serve, at /pod-splash, and of one that is not there, at /pod-not-found: by
-// any method, since a visitor has used it. Everything else goes to next.
-func (s *Server) statusPages(version string, next http.Handler) http.Handler {
+// showStates has mux serve what Traefik shows in the place of a pod that does
+// not serve, at /pod-splash, and of one that is not there, at /pod-not-found: by
+// any method, since a visitor has used it.
+func (s *Server) showStates(mux *http.ServeMux, version string) {
 	writer := pages.NewWriter(version)
-	mux := http.NewServeMux()
-	mux.Handle("/", next)
 	mux.HandleFunc("/pod-splash", func(w http.ResponseWriter, r *http.Request) {
 		host := visitedHost(r)
 		writer.Write(w, r, s.pageOf(r.Context(), host), host)
@@ -23,7 +21,6 @@ func (s *Server) statusPages(version string, next http.Handler) http.Handler {
 	mux.HandleFunc("/pod-not-found", func(w http.ResponseWriter, r *http.Request) {
 		writer.Write(w, r, pages.NotFound, visitedHost(r))
 	})
-	return mux
 }
 
 // visitedHost returns the host that a visitor asked the proxy for, empty for
