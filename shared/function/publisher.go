@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -71,8 +72,8 @@ func (p *Publisher) Committed(written []cloudevents.Event) {
 	p.relay.Enqueue(written)
 	changes := make([]cache.Change, 0, len(written))
 	for _, event := range written {
-		if data, err := events.PodDataOf(event); err == nil {
-			changes = append(changes, cache.Change{TenantID: data.TenantID, PodID: data.PodID})
+		if tenantID, podID, isPods := strings.Cut(event.Subject(), "/"); isPods {
+			changes = append(changes, cache.Change{TenantID: tenantID, PodID: podID})
 		}
 	}
 	p.tell(changes)
