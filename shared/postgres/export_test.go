@@ -38,6 +38,9 @@ const PodChunk = podChunk
 // Named are named arguments.
 type Named = named
 
+// Planned reads a row by plans that are kept.
+type Planned = planned
+
 // ScanPod reads a row of PodColumns.
 func ScanPod(row pgx.Row) (pods.Pod, error) { return scanPod(row) }
 

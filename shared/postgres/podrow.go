@@ -23,17 +23,18 @@ const permissionsColumn = `
 	(SELECT coalesce(jsonb_agg(jsonb_build_object('User', e.username, 'Level', e.level) ORDER BY e.position), '[]')
 		FROM pod_permissions AS e WHERE e.tenant_id = p.tenant_id AND e.pod_id = p.pod_id) AS permissions`
 
-// scanPod reads a row of podColumns, and more behind them.
+// scanPod reads a row of podColumns, and more behind them. Named strings are read
+// as what they are, for which pgx need not look.
 func scanPod(row pgx.Row, more ...any) (pods.Pod, error) {
 	var p pods.Pod
-	columns := [...]any{
+	columns := append(make(planned, 0, 32),
 		&p.TenantID, &p.ID, &p.SiteID, &p.UID, &p.Instance, &p.K8sName,
 		&p.Image, &p.Template, &p.Description, &p.Command, &p.Arguments, &p.EnvironmentVariables, &p.VolumeMounts,
 		&p.TimeToStopDefault, &p.TimeToStopInstance, &p.Networking, &p.Resources, &p.ComputeQueue, &p.Modified,
-		&p.Status, &p.StatusRequested, &p.StatusContainer, &p.StatusSince, &p.Address,
+		(*string)(&p.Status), (*string)(&p.StatusRequested), &p.StatusContainer, &p.StatusSince, &p.Address,
 		&p.CreationTS, &p.UpdateTS, &p.StartInstanceTS, &p.TimeToStopTS,
-	}
-	err := row.Scan(append(columns[:], more...)...)
+	)
+	err := row.Scan(append(columns, more...))
 	for _, at := range [...]*time.Time{&p.StatusSince, &p.CreationTS, &p.UpdateTS, p.StartInstanceTS, p.TimeToStopTS} {
 		if at != nil {
 			*at = at.UTC()

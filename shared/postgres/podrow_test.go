@@ -17,6 +17,7 @@ type namedRow []string
 
 // Scan implements pgx.Row.
 func (r namedRow) Scan(dest ...any) error {
+	dest = dest[0].(postgres.Planned)
 	if len(dest) != len(r) {
 		return fmt.Errorf("%d destinations for %d columns", len(dest), len(r))
 	}
@@ -25,10 +26,6 @@ func (r namedRow) Scan(dest ...any) error {
 		switch to := dest[i].(type) {
 		case *string:
 			*to = column
-		case *pods.Status:
-			*to = pods.Status(column)
-		case *pods.Desired:
-			*to = pods.Desired(column)
 		case *[]string:
 			*to = []string{column}
 		case *int64:
