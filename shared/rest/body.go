@@ -16,10 +16,10 @@ const maxBody = 1 << 20
 // bound keeps a request from sending more than its route takes, and from taking
 // longer for it than the whole request may.
 func (r *Router) bound(w http.ResponseWriter, req *http.Request, route Route) {
-	req.Body = http.MaxBytesReader(w, req.Body, cmp.Or(route.MaxBody, maxBody))
 	if req.ContentLength == 0 {
 		return
 	}
+	req.Body = http.MaxBytesReader(w, req.Body, cmp.Or(route.MaxBody, maxBody))
 	controller := http.NewResponseController(w)
 	if controller.SetReadDeadline(time.Now().Add(cmp.Or(route.Timeout, r.config.Timeout))) != nil {
 		return // a connection that has none, as in a test without one

@@ -257,11 +257,15 @@ func (r *Router) log(req *Request, route Route, status int, elapsed time.Duratio
 	if status >= http.StatusInternalServerError {
 		level = slog.LevelError
 	}
-	attrs := []slog.Attr{
-		slog.String("method", req.Method), slog.String("path", req.URL.Path), slog.Int("status", status),
-		slog.Duration("elapsed", elapsed), slog.String("request_id", RequestID(req.Context())),
+	ctx := req.Context()
+	if !r.config.Logger.Enabled(ctx, level) {
+		return
 	}
-	if trace := telemetry.TraceID(req.Context()); trace != "" {
+	attrs := append(make([]slog.Attr, 0, 9),
+		slog.String("method", req.Method), slog.String("path", req.URL.Path), slog.Int("status", status),
+		slog.Duration("elapsed", elapsed), slog.String("request_id", RequestID(ctx)),
+	)
+	if trace := telemetry.TraceID(ctx); trace != "" {
 		attrs = append(attrs, slog.String("trace_id", trace))
 	}
 	if req.Caller.Username != "" {
@@ -270,5 +274,8 @@ func (r *Router) log(req *Request, route Route, status int, elapsed time.Duratio
 	if err != nil {
 		attrs = append(attrs, slog.Any("error", err))
 	}
-	r.config.Logger.LogAttrs(req.Context(), level, "request", attrs...)
+	// Without the place in the program, which is always this one.
+	record := slog.NewRecord(time.Now(), level, "request", 0)
+	record.AddAttrs(attrs...)
+	_ = r.config.Logger.Handler().Handle(ctx, record) // nobody to tell
 }
