@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	github.com/coder/websocket v1.8.15
 	github.com/golang-jwt/jwt/v5 v5.3.1
+	github.com/google/pprof v0.0.0-20250403155104-27863c87afa6
 	github.com/pods-service/pods v0.0.0
 	github.com/pods-service/pods/functions/api v0.0.0
 	github.com/pods-service/pods/functions/health v0.0.0

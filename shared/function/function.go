@@ -70,7 +70,8 @@ func (f *Function) Listen(address string) (net.Listener, error) {
 // Addr returns the address that takes events and REST.
 func (f *Function) Addr() net.Addr { return f.listener.Addr() }
 
-// MetricsAddr returns the address that answers /metrics.
+// MetricsAddr returns the address that answers /metrics and
+// /debug/pprof/profile.
 func (f *Function) MetricsAddr() net.Addr { return f.metrics.Addr() }
 
 // Background has work done while Serve serves. Its context ends when requests

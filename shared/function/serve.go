@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"sync"
 	"time"
 
@@ -34,7 +35,7 @@ func (f *Function) Serve(ctx context.Context, handler http.Handler) error {
 	health := healthHandler{ready: f.Ready, next: handler}
 	drainer := &handlers.Drainer{Inner: health, HealthCheck: health.probe, QuietPeriod: f.settings.DrainQuiet}
 	server := f.newServer(drainer)
-	metrics := f.newServer(promhttp.HandlerFor(f.Registry, promhttp.HandlerOpts{}))
+	metrics := f.newServer(f.observed())
 
 	group, serving := errgroup.WithContext(ctx)
 	group.Go(func() error { return ended(server.Serve(f.listener)) })
@@ -49,7 +50,7 @@ func (f *Function) Serve(ctx context.Context, handler http.Handler) error {
 			return fn(working)
 		})
 	}
-	f.Logger.Info("serving", "address", f.Addr().String(), "version", f.Version)
+	f.Logger.Info("serving", "address", f.Addr().String(), "metrics", f.MetricsAddr().String(), "version", f.Version)
 	<-serving.Done()
 
 	f.Logger.Info("draining")
@@ -65,6 +66,14 @@ func (f *Function) Serve(ctx context.Context, handler http.Handler) error {
 	err := group.Wait()
 	f.Logger.Info("ended")
 	return err
+}
+
+// observed serves what operators look at: metrics, and where the time goes.
+func (f *Function) observed() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(f.Registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	return mux
 }
 
 func (f *Function) newServer(handler http.Handler) *http.Server {

@@ -125,6 +125,9 @@ func TestServe(t *testing.T) {
 	if status, body := get(t, urlOf(f.MetricsAddr(), "/metrics")); status != 200 || !strings.Contains(body, "go_goroutines") {
 		t.Errorf("metrics = %d", status)
 	}
+	if status, body := get(t, urlOf(f.MetricsAddr(), "/debug/pprof/profile?seconds=1")); status != 200 || !strings.HasPrefix(body, "\x1f\x8b") {
+		t.Errorf("profile = %d %.20q, want it compressed", status, body)
+	}
 }
 
 // TestServeDrains: after SIGTERM probes fail while a request under way goes on

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/pprof/profile"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/pods-service/pods/shared/postgres"
@@ -38,7 +39,7 @@ const (
 // allowlist and admins, writes a line of log and metrics for each request, sends
 // the events of what it creates to a Broker and tells gateways of it by Redis.
 func apiLoad(ctx context.Context, o options) (_ []figure, err error) {
-	b := &apiBench{load: o.load}
+	b := &apiBench{load: o.load, profiles: o.profile != ""}
 	defer func() { err = errors.Join(err, b.close()) }()
 	if err := b.open(ctx, o.api); err != nil {
 		return nil, err
@@ -60,12 +61,17 @@ func apiLoad(ctx context.Context, o options) (_ []figure, err error) {
 	}
 	// Creates come last: with each the tables grow.
 	creates, err := b.throughput(ctx, "creates", 0.7, b.creates)
+	if err == nil && b.profiles {
+		err = writeProfile(o.profile, b.spent)
+	}
 	return slices.Concat(figures, creates, latencies, lists), err
 }
 
 // apiBench is what B4 needs around the load.
 type apiBench struct {
 	load      time.Duration // for how long each side is measured
+	profiles  bool          // whether to look where the program spends its time
+	spent     []*profile.Profile
 	servers   *servers.Servers
 	dir       string
 	pool      *pgxpool.Pool

@@ -66,6 +66,11 @@ func (b *apiBench) throughput(ctx context.Context, what string, minRatio float64
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
+	if b.profiles {
+		if err := b.profile(ctx, load()); err != nil {
+			return nil, fmt.Errorf("%s: %w", what, err)
+		}
+	}
 	perSecond := func(i int) float64 { return float64(answered[i]) / elapsed[i].Seconds() }
 	micros := func(i int) float64 { return float64(cpu[i].Microseconds()) / float64(answered[i]) }
 	return []figure{

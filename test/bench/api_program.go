@@ -29,6 +29,7 @@ type apiProgram struct {
 	log     *os.File
 	broker  *httptest.Server
 	address string // IP and port on this machine
+	metrics string // the same of its metrics
 }
 
 // startAPI starts the program at path and waits until it serves. Its Broker
@@ -84,7 +85,8 @@ func writeKubeconfig(path string) error {
 	return clientcmd.WriteToFile(*config, path)
 }
 
-// waitServing reads the address from the log: the port is one that was free.
+// waitServing reads the addresses from the log: the ports are some that were
+// free.
 func (p *apiProgram) waitServing(ctx context.Context) error {
 	var tail []byte
 	err := every(ctx, 20*time.Millisecond, func() (bool, error) {
@@ -93,13 +95,14 @@ func (p *apiProgram) waitServing(ctx context.Context) error {
 			return false, err
 		}
 		for line := range bytes.Lines(tail) {
-			var entry struct{ Msg, Address string }
+			var entry struct{ Msg, Address, Metrics string }
 			if json.Unmarshal(line, &entry) != nil || entry.Msg != "serving" {
 				continue
 			}
-			_, port, err := net.SplitHostPort(entry.Address)
-			p.address = net.JoinHostPort("127.0.0.1", port)
-			return true, err
+			var err1, err2 error
+			p.address, err1 = onLoopback(entry.Address)
+			p.metrics, err2 = onLoopback(entry.Metrics)
+			return true, errors.Join(err1, err2)
 		}
 		return false, nil
 	})
@@ -107,6 +110,12 @@ func (p *apiProgram) waitServing(ctx context.Context) error {
 		return fmt.Errorf("the API does not start: %w\n%s", err, tail)
 	}
 	return nil
+}
+
+// onLoopback returns where this machine reaches a port that is open to all.
+func onLoopback(address string) (string, error) {
+	_, port, err := net.SplitHostPort(address)
+	return net.JoinHostPort("127.0.0.1", port), err
 }
 
 func (p *apiProgram) pid() int { return p.process.Process.Pid }

@@ -51,6 +51,7 @@ type options struct {
 	idle    time.Duration // before B1 and B2 read memory
 	traefik string        // the program that B3 compares with
 	api     string        // the program that B4 measures
+	profile string        // file for where that program spends its time; empty for none
 	load    time.Duration // how long B3 and B4 measure each side, for each kind of request
 	pods    []int         // sizes of B5, ascending
 	quiet   time.Duration // how long B5 measures each side
@@ -82,6 +83,7 @@ func run(ctx context.Context) error {
 	flag.DurationVar(&o.idle, "idle", 30*time.Second, "B1, B2: how long to be idle before memory is read")
 	flag.StringVar(&o.kwok, "kwok", "bin/kwok", "B5: program that simulates nodes")
 	flag.StringVar(&o.api, "api", "bin/api", "B4: program to measure")
+	flag.StringVar(&o.profile, "profile", "", "B4: file for a profile of the program under both loads, by which a compiler can optimize it")
 	flag.StringVar(&o.traefik, "traefik", "bin/traefik", "B3: program to compare with")
 	flag.DurationVar(&o.load, "load", 30*time.Second, "B3, B4: how long each side is measured, for each kind of request")
 	sizes := flag.String("pods", "1000,10000", "B5: numbers of pods, ascending")
