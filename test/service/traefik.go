@@ -90,9 +90,9 @@ func (t *Traefik) waitHealthy(ctx context.Context) error {
 	for !t.healthy(ctx) {
 		select {
 		case <-t.ended:
-			return errors.New("Traefik has ended while starting") //nolint:staticcheck // a name
+			return errors.New("Traefik has ended while starting")
 		case <-ctx.Done():
-			return fmt.Errorf("Traefik does not answer: %w", ctx.Err()) //nolint:staticcheck // a name
+			return fmt.Errorf("Traefik does not answer: %w", ctx.Err())
 		case <-ticker.C:
 		}
 	}
@@ -121,7 +121,7 @@ func (t *Traefik) Stop() error {
 	case <-time.After(traefikTimeout):
 		_ = t.run.Process.Kill()
 		<-t.ended
-		return errors.New("Traefik does not end on SIGTERM") //nolint:staticcheck // a name
+		return errors.New("Traefik does not end on SIGTERM")
 	}
 }
 
