@@ -15,7 +15,7 @@ GOVULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.1.4
 GENERATED := shared/client/api/client.gen.go
 
 .DEFAULT_GOAL := help
-.PHONY: help run down clean build test test-knative test-traefik test-browser test-typescript fuzz bench fmt lint vuln tidy generate verify cover
+.PHONY: help run down clean build test test-knative test-typescript fuzz bench fmt lint vuln tidy generate verify cover
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z\/-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,17 +63,11 @@ bin/hello.tar: bin/cluster bin/hello bin/busybox
 	@bin/cluster image dev.local/hello:1 $@ --entrypoint /hello --user 65532 --port 5000 --writable /tmp \
 		bin/hello=/hello bin/busybox=/bin/sh
 
-test: build ## run every test, with the race detector
+test: build bin/build-images bin/traefik ## run every test, with the race detector, Traefik and a browser
 	@scripts/test.sh
 
 test-knative: build bin/build-images bin/knative ## run the end-to-end tests and the faults on Knative, on this machine
 	@scripts/test-knative.sh
-
-test-traefik: bin/traefik ## run a real Traefik with config/traefik in front of pods
-	@TEST_TRAEFIK=$(CURDIR)/bin/traefik go test -race -tags traefik ./test/traefik
-
-test-browser: build ## log in at pods with a real browser
-	@scripts/test-browser.sh
 
 test-typescript: ## call a running service by the published TypeScript client: PODS_URL=, PODS_TOKEN=, PODS_ADMIN_TOKEN=
 	@scripts/test-typescript.sh
@@ -127,6 +121,6 @@ generate: ## write what comes from the code and the API's description
 verify: generate tidy ## fail when generated files or modules are stale
 	@git diff --exit-code
 
-cover: ## write coverage/index.html
+cover: build bin/build-images bin/traefik ## write coverage/index.html
 	@mkdir -p coverage && scripts/test.sh -coverprofile=$(CURDIR)/coverage/all.out
 	@go tool cover -html=coverage/all.out -o coverage/index.html

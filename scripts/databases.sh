@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Puts the images of Postgres and Redis for the local overlay together, out of
-# Debian's packages and without a registry: bin/images/postgres.tar, redis.tar.
+# Puts the images of Postgres and Redis together, out of Debian's packages and
+# without a registry, for the local overlay and for pods of the tests:
+# bin/images/postgres.tar, redis.tar.
 . "$(dirname "$0")/lib.sh"
 
 images=$BIN/images
@@ -20,9 +21,11 @@ trim() {
   echo 'pods:x:65532:' >etc/group
 }
 
-# postgres adds the program that starts the server, and short paths.
+# postgres adds the program that starts the server, short paths, and folders that
+# a container without volumes can write to.
 postgres() {
   local program
+  install -d -m 1777 "$1/var/lib/postgresql" "$1/var/run/postgresql"
   install -m 755 images/postgres/start.sh "$1/usr/local/bin/start"
   for program in postgres initdb pg_isready psql; do
     ln -sf "../lib/postgresql/15/bin/$program" "$1/usr/bin/$program"

@@ -15,13 +15,4 @@ if ! cluster status >/dev/null 2>&1; then
   say "The images are in $images; the cluster is not running, so they are not loaded"
   exit 0
 fi
-
-# A new cluster knows nothing of what an old one had.
-id=$(cluster kubectl get namespace kube-system -o 'jsonpath={.metadata.uid}')
-for tar in "$images"/*.tar "$BIN/hello.tar"; do
-  stamp=$images/$(basename "$tar").loaded
-  is="$id $(stat -c '%Y %s' "$tar")"
-  [ "$(cat "$stamp" 2>/dev/null)" != "$is" ] || continue
-  cluster load "$tar"
-  echo "$is" >"$stamp"
-done
+load_images "$images"/*.tar "$BIN/hello.tar"

@@ -57,6 +57,20 @@ use_cluster() {
   as_root cat "$(cluster kubeconfig)" | install -m 600 /dev/stdin "$KUBECONFIG"
 }
 
+# load_images loads images that the running cluster does not have yet. A new
+# cluster knows nothing of what an old one had.
+load_images() {
+  local id tar stamp is
+  id=$(cluster kubectl get namespace kube-system -o 'jsonpath={.metadata.uid}')
+  for tar in "$@"; do
+    stamp=$BIN/images/$(basename "$tar").loaded
+    is="$id $(stat -c '%Y %s' "$tar")"
+    [ "$(cat "$stamp" 2>/dev/null)" != "$is" ] || continue
+    cluster load "$tar"
+    echo "$is" >"$stamp"
+  done
+}
+
 # release_cluster stops the local cluster if use_cluster has started it.
 release_cluster() {
   [ -n "$CLUSTER_STARTED" ] || return 0

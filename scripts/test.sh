@@ -1,17 +1,21 @@
 #!/usr/bin/env bash
 # Runs every test: units, those that need Postgres and Redis, those that need a
-# cluster, and the whole service end to end. Arguments go to go test.
+# cluster, and the whole service end to end, for some of which Traefik and a
+# browser visit pods. Arguments go to go test.
 . "$(dirname "$0")/lib.sh"
 
-"$(dirname "$0")/install.sh" node
+"$(dirname "$0")/install.sh" browser
 lifecycle=
 own_cluster && lifecycle=1
 export PODS_STATE=${PODS_STATE:-$(mktemp -d /tmp/pods-test.XXXXXX)}
 STATE=$PODS_STATE
 trap 'release_cluster; rm -rf "$STATE"' EXIT
 
+# Images that the end-to-end tests make pods of.
+"$(dirname "$0")/databases.sh"
 use_cluster
-export TEST_KUBECONFIG=$KUBECONFIG TEST_BIN=$BIN
+[ -z "$lifecycle" ] || load_images "$BIN/images/postgres.tar" "$BIN/images/redis.tar"
+export TEST_KUBECONFIG=$KUBECONFIG TEST_BIN=$BIN TEST_TRAEFIK=$BIN/traefik
 # How the tests stop and start parts of the local cluster.
 [ -z "$lifecycle" ] || export TEST_CLUSTER=$BIN/cluster
 
@@ -20,6 +24,10 @@ say "Running the tests with the race detector"
 # themselves; those of Knative have a script of their own.
 mapfile -t packages < <(go list -f '{{.Dir}}/...' -m | xargs go list | grep -vE '/test/(e2e|podsd|knative)$')
 "$BIN/withservers" -- go test -race -timeout 20m "$@" "${packages[@]}"
+
+say "Measuring the memory of idle WebSockets, without the race detector"
+# Compiled as the programs are: nothing is compiled twice.
+CGO_ENABLED=0 go test -trimpath -gcflags=all=-dwarf=false -run '^TestIdleWebSockets$' -v ./gateway/proxy
 
 say "Running the end-to-end tests"
 go test -race -timeout 30m -parallel 4 -p 1 ./test/e2e ./test/podsd

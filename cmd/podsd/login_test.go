@@ -495,7 +495,7 @@ func TestForwardAuth(t *testing.T) {
 	}
 	nonce, _, _ := strings.Cut(first.Header.Get("Set-Cookie"), ";")
 	opened := ask("/v3/pods/web/auth", forwarded("X-Forwarded-Uri", back.RequestURI(), "Cookie", nonce))
-	if opened.StatusCode != 302 || opened.Header.Get("Location") != "/page" {
+	if opened.StatusCode != 302 || opened.Header.Get("Location") != "https://web.pods.localhost:8443/page" {
 		t.Fatalf("the ticket: %d to %q", opened.StatusCode, opened.Header.Get("Location"))
 	}
 	session, _, _ := strings.Cut(opened.Header.Get("Set-Cookie"), ";")

@@ -137,7 +137,9 @@ func (l *Login) finish(v Visit, query string) Decision {
 		return tryAgain(text, v.Origin)
 	}
 	opened := &session{Expires: now.Add(life).Unix(), Visitor: brought.Visitor}
-	decision := redirect(brought.Return)
+	// The whole address: a proxy that asks the API would take a path alone for
+	// one of the API's.
+	decision := redirect(v.Origin + brought.Return)
 	decision.Cookies = []*http.Cookie{
 		hostCookie(cookieSession, l.sessions.seal(opened, v.Entry.Host), life), hostCookie(cookieNonce, "", 0),
 	}

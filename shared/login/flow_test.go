@@ -92,7 +92,7 @@ func TestLoginFlow(t *testing.T) {
 		t.Fatalf("leads to %s with %v", back.Location, back.Cookies)
 	}
 	end := j.visit(ticket)
-	if end.Location != "/page?q=1" || len(j.browser) != 1 || j.browser[login.CookieSession] == "" {
+	if end.Location != "https://web.pods.example.org/page?q=1" || len(j.browser) != 1 || j.browser[login.CookieSession] == "" {
 		t.Fatalf("leads to %s, cookies %v", end.Location, j.browser)
 	}
 	if text := end.Cookies[0].String(); !strings.HasSuffix(text, "; Path=/; Max-Age=3600; HttpOnly; Secure; SameSite=Lax") {
@@ -148,8 +148,8 @@ func TestReturnPath(t *testing.T) {
 			decision := j.gateway.Decide(t.Context(), v)
 			j.browser.keep(decision)
 			back := j.callback("code", query(t, decision.Location, "state"))
-			if got := j.visit(strings.TrimPrefix(back.Location, v.Origin)); got.Location != tc.want {
-				t.Errorf("back to %q, want %q", got.Location, tc.want)
+			if got := j.visit(strings.TrimPrefix(back.Location, v.Origin)); got.Location != v.Origin+tc.want {
+				t.Errorf("back to %q, want %q", got.Location, v.Origin+tc.want)
 			}
 		})
 	}
@@ -293,13 +293,14 @@ func TestPagesOpenedTogether(t *testing.T) {
 
 	j := newJourney(t, entryOf("web"))
 	first, second := j.begin("/one"), j.begin("/two")
-	for state, want := range map[string]string{first: "/one", second: "/two"} {
+	origin := "https://" + j.entry.Host
+	for state, want := range map[string]string{first: origin + "/one", second: origin + "/two"} {
 		other := &journey{t: t, world: j.world, gateway: j.gateway, api: j.api, entry: j.entry, browser: browser{}}
 		for name, value := range j.browser {
 			other.browser[name] = value
 		}
 		back := other.callback("code", state)
-		if got := other.visit(strings.TrimPrefix(back.Location, "https://"+j.entry.Host)); got.Location != want {
+		if got := other.visit(strings.TrimPrefix(back.Location, origin)); got.Location != want {
 			t.Errorf("back to %q, want %s", got.Location, want)
 		}
 	}

@@ -1,5 +1,3 @@
-//go:build browser
-
 package e2e
 
 import (
@@ -14,7 +12,8 @@ import (
 )
 
 // TestBrowser visits pods that ask for a login with a real browser. What it does
-// there is in test/browser.
+// there is in test/browser. It runs by itself: when links of the machine come and
+// go, as they do with pods, browsers break off what they are at.
 func TestBrowser(t *testing.T) {
 	s := shared
 	alice := s.User(t, "alice")

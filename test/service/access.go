@@ -57,6 +57,19 @@ func (a *Access) Dial(ctx context.Context, network, address string) (net.Conn, e
 // Web returns a client that reaches every pod by name and trusts the
 // service's CA.
 func (a *Access) Web(ctx context.Context) (*http.Client, error) {
+	roots, err := a.Roots(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &http.Client{Timeout: callTimeout, Transport: &http.Transport{
+		TLSClientConfig:   &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+		ForceAttemptHTTP2: true,
+		DialContext:       a.Dial,
+	}}, nil
+}
+
+// Roots returns the service's CA.
+func (a *Access) Roots(ctx context.Context) (*x509.CertPool, error) {
 	pem, err := a.read(ctx, "/ca.pem")
 	if err != nil {
 		return nil, fmt.Errorf("fetch the CA: %w", err)
@@ -65,11 +78,7 @@ func (a *Access) Web(ctx context.Context) (*http.Client, error) {
 	if !roots.AppendCertsFromPEM(pem) {
 		return nil, errors.New("/ca.pem holds no certificate")
 	}
-	return &http.Client{Timeout: callTimeout, Transport: &http.Transport{
-		TLSClientConfig:   &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
-		ForceAttemptHTTP2: true,
-		DialContext:       a.Dial,
-	}}, nil
+	return roots, nil
 }
 
 // read fetches what the API serves at path, at most 16 MiB.

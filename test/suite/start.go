@@ -60,7 +60,7 @@ func startPodsd(ctx context.Context) (*Suite, func() error, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	running, err := service.New(program.path, program.dir, environment()...)
+	running, err := service.New(program.path, program.dir, program.environment()...)
 	if err != nil {
 		return nil, nil, errors.Join(err, program.Remove())
 	}
@@ -91,6 +91,9 @@ func Build() (*Program, error) {
 	if err := os.Chmod(dir, 0o711); err != nil { //nolint:gosec // the database runs as another user and passes through
 		return nil, errors.Join(err, program.Remove())
 	}
+	if err := os.WriteFile(program.queues(), []byte(queues), 0o600); err != nil {
+		return nil, errors.Join(err, program.Remove())
+	}
 	build := exec.Command("go", "build", "-race", "-tags", "faults", "-o", program.path, "github.com/pods-service/pods/cmd/podsd") //nolint:gosec // the program under test
 	if output, err := build.CombinedOutput(); err != nil {
 		return nil, errors.Join(fmt.Errorf("build podsd: %w\n%s", err, output), program.Remove())
@@ -115,7 +118,7 @@ func (p *Program) Run(t *testing.T, extra ...string) *Podsd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := service.New(p.path, os.TempDir(), append(environment(), extra...)...)
+	s, err := service.New(p.path, os.TempDir(), append(p.environment(), extra...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,9 +138,21 @@ func (p *Program) Run(t *testing.T, extra ...string) *Podsd {
 	return &Podsd{&Suite{Service: s, Cluster: cluster, Namespace: s.Namespace, Alone: true}, s}
 }
 
-// environment is what every podsd under test needs.
-func environment() []string {
-	return []string{"KUBECONFIG=" + os.Getenv("TEST_KUBECONFIG"), "PODS_TICK=2s"}
+// Nowhere is a compute queue whose pods fit on no node: they stay CREATING.
+const Nowhere = "nowhere"
+
+const queues = `compute_queues: [{queue_name: ` + Nowhere + `, node_selector: "pods.io/nowhere,true"}]`
+
+func (p *Program) queues() string { return filepath.Join(p.dir, "queues.yaml") }
+
+// environment is what every podsd under test needs. Pods can have the images of
+// scripts/databases.sh, and a Traefik on this machine can serve them.
+func (p *Program) environment() []string {
+	return []string{
+		"KUBECONFIG=" + os.Getenv("TEST_KUBECONFIG"), "PODS_TICK=2s", "PODS_QUEUES_FILE=" + p.queues(),
+		"PODS_IMAGES=dev.local/postgres,dev.local/redis",
+		"PODS_TRAEFIK_ENTRYPOINTS=websecure", "PODS_TRAEFIK_BACKENDS=address",
+	}
 }
 
 func removeNamespace(cluster kubernetes.Interface, name string) {

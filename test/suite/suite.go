@@ -6,6 +6,7 @@ package suite
 import (
 	"context"
 	"crypto/rand"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -34,6 +35,7 @@ type Service interface {
 	As(ctx context.Context, user string) (*client.Client, error)
 	Dial(ctx context.Context, network, address string) (net.Conn, error)
 	Web(ctx context.Context) (*http.Client, error)
+	Roots(ctx context.Context) (*x509.CertPool, error)
 	Unsent(ctx context.Context) (int, error)
 	Log() string
 }
