@@ -70,10 +70,9 @@ func newSite(t *testing.T, protocols map[string]string) *site {
 	for id, protocol := range protocols {
 		networking := pods.NewNetworking()
 		networking.Protocol, networking.Port = protocol, 80
-		s.table = s.table.With(pods.Pod{
-			TenantID: "tenantone", ID: id, Status: pods.StatusStopped, CreationTS: time.Unix(0, 0), Address: "127.0.0.1",
-			Networking: pods.WithURLs(map[string]pods.Networking{pods.DefaultNetworkKey: networking}, id, "pods.localhost"),
-		})
+		pod := pods.Pod{TenantID: "tenantone", ID: id, Status: pods.StatusStopped, CreationTS: time.Unix(0, 0)}
+		pod.Networking = pods.WithURLs(map[string]pods.Networking{pods.DefaultNetworkKey: networking}, id, "pods.localhost")
+		s.table = s.table.With(pod)
 	}
 	var err error
 	if s.fallback, err = certs.Open(certs.Options{Domains: []string{"pods.localhost"}}); err != nil {
@@ -359,7 +358,10 @@ func TestFiles(t *testing.T) {
 	pair := writePair(t, s.fallback, host)
 	s.serve(t, func(o *Options) {
 		o.Files = pair
-		o.Fallback = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { t.Error("the fallback is asked"); return nil, nil } //nolint:nilnil // refuses
+		o.Fallback = func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			t.Error("the fallback is asked")
+			return nil, nil
+		} //nolint:nilnil // refuses
 	})
 	s.wantFallback(t, host) // by the same authority
 	s.wantOrders(t, 0)
