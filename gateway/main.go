@@ -3,12 +3,12 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"net/http"
 	"time"
 
 	assets "github.com/pods-service/pods"
+	"github.com/pods-service/pods/gateway/acme"
 	"github.com/pods-service/pods/gateway/certs"
 	"github.com/pods-service/pods/gateway/dataplane"
 	"github.com/pods-service/pods/shared/auth"
@@ -31,6 +31,7 @@ type settings struct {
 	HTTPS  string `env:"PODS_GATEWAY_HTTPS" envDefault:":8443"`
 	// SecurePort is the port at which visitors reach HTTPS.
 	SecurePort string `env:"PODS_GATEWAY_PORT" envDefault:"443"`
+	ACME       acme.Settings
 	// CADir holds a development CA that makes a certificate for each host.
 	CADir string `env:"PODS_CA_DIR"`
 	// TLSCertFile and TLSKeyFile hold one certificate for all hosts instead.
@@ -89,7 +90,7 @@ func build(ctx context.Context, f *function.Function, set settings) (http.Handle
 	}
 	visitors := dataplane.New(dataplane.Options{
 		Source:  feed.Merged{Store: state.Store, Deriver: domain.Deriver(state.Store)},
-		Changes: state.Cache, Plain: plain, Secure: secure, GetCertificate: certificates,
+		Changes: state.Cache, Plain: plain, Secure: secure, GetCertificate: certificates.get, ACME: certificates.acme,
 		Login: visits, SecurePort: set.SecurePort, Visitors: set.Visitors,
 		DrainTimeout: set.DrainTimeout / 2, Version: f.Version, Logger: f.Logger, Registerer: f.Registry,
 	})
@@ -98,21 +99,36 @@ func build(ctx context.Context, f *function.Function, set settings) (http.Handle
 	return http.NotFoundHandler(), nil
 }
 
-// openCertificates returns what TLS handshakes are answered with.
-func openCertificates(set settings, domains []string) (func(*tls.ClientHelloInfo) (*tls.Certificate, error), error) {
-	if set.CADir != "" {
-		authority, err := certs.Open(certs.Options{Dir: set.CADir, Domains: domains})
-		if err != nil {
-			return nil, err
-		}
-		return authority.GetCertificate, nil
-	}
-	if set.TLSCertFile == "" || set.TLSKeyFile == "" {
-		return nil, errors.New("no certificates: set PODS_CA_DIR, or PODS_TLS_CERT_FILE and PODS_TLS_KEY_FILE")
-	}
-	pair, err := certs.OpenPair(set.TLSCertFile, set.TLSKeyFile)
+// certificates is what TLS handshakes are answered with.
+type certificates struct {
+	get  acme.GetCertificate // whatever there is without ACME
+	acme *acme.Options       // nil without
+}
+
+func openCertificates(set settings, domains []string) (certificates, error) {
+	options, err := set.ACME.Options()
 	if err != nil {
-		return nil, err
+		return certificates{}, err
 	}
-	return pair.GetCertificate, nil
+	var pair *certs.Pair
+	if set.TLSCertFile != "" && set.TLSKeyFile != "" {
+		if pair, err = certs.OpenPair(set.TLSCertFile, set.TLSKeyFile); err != nil {
+			return certificates{}, err
+		}
+	}
+	if options != nil {
+		options.Files = pair
+	}
+	switch {
+	case set.CADir == "" && pair != nil:
+		return certificates{get: pair.GetCertificate, acme: options}, nil
+	case set.CADir == "" && options == nil:
+		return certificates{}, errors.New("no certificates: set PODS_CA_DIR, PODS_TLS_CERT_FILE and PODS_TLS_KEY_FILE, or PODS_ACME_DIRECTORY")
+	}
+	// With ACME alone, it answers in memory until there is a certificate.
+	authority, err := certs.Open(certs.Options{Dir: set.CADir, Domains: domains})
+	if err != nil {
+		return certificates{}, err
+	}
+	return certificates{get: authority.GetCertificate, acme: options}, nil
 }

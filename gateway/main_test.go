@@ -12,11 +12,13 @@ import (
 	"net/netip"
 	"os"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/pods-service/pods/gateway/acme"
 	"github.com/pods-service/pods/gateway/certs"
 	"github.com/pods-service/pods/gateway/dataplane"
 	"github.com/pods-service/pods/shared/cache"
@@ -146,6 +148,7 @@ func TestGatewayNeedsCertificates(t *testing.T) {
 
 	set := newSettings(t)
 	set.CADir = ""
+	set.ACME.Storage = t.TempDir() // which alone asks for nothing
 	f, err := function.New("gateway", "", set.OfProcess())
 	if err != nil {
 		t.Fatal(err)
@@ -153,5 +156,30 @@ func TestGatewayNeedsCertificates(t *testing.T) {
 	defer f.Close(t.Context())
 	if _, err := build(t.Context(), f, set); err == nil {
 		t.Error("a gateway without certificates starts")
+	}
+}
+
+// TestOpenCertificates: with ACME alone there is something to answer with, and
+// files that are given with it are for the hosts that they cover.
+func TestOpenCertificates(t *testing.T) {
+	t.Parallel()
+
+	order := acme.Settings{
+		Directory: "https://ca.example.org/directory", Storage: t.TempDir(), Challenges: []string{"http-01"}, OrdersPerHour: 1,
+	}
+	got, err := openCertificates(settings{ACME: order}, []string{"pods.localhost"})
+	if err != nil || got.acme == nil || got.acme.Files != nil {
+		t.Fatalf("certificates %+v, %v", got, err)
+	}
+	certificate, err := got.get(&tls.ClientHelloInfo{ServerName: "a.pods.localhost"})
+	if err != nil || certificate == nil || certificate.Leaf.VerifyHostname("a.pods.localhost") != nil {
+		t.Errorf("with ACME alone there is no certificate to begin with: %v", err)
+	}
+	order.Directory = "ca.example.org"
+	if _, err := openCertificates(settings{ACME: order}, nil); err == nil || !strings.Contains(err.Error(), "PODS_ACME_DIRECTORY") {
+		t.Errorf("a directory that is no URL: %v", err)
+	}
+	if _, err := openCertificates(settings{TLSCertFile: "none", TLSKeyFile: "none"}, nil); err == nil {
+		t.Error("files that are not there are accepted")
 	}
 }

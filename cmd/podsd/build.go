@@ -219,6 +219,13 @@ func (s *service) openGateway(context.Context) (err error) {
 	if s.authority, err = certs.Open(certs.Options{Dir: caDir(s.settings.State), Domains: s.domain.Tenants.Domains()}); err != nil {
 		return fmt.Errorf("development CA: %w", err)
 	}
+	if s.settings.Storage == "" {
+		s.settings.Storage = filepath.Join(s.settings.State, "acme")
+	}
+	orders, err := s.settings.Settings.Options()
+	if err != nil {
+		return err
+	}
 	visits, err := login.New(login.Options{
 		Key: s.loginKey, Tenants: s.domain.Tenants, Tokens: auth.NewAuthenticator(s.domain.Tenants, s.siteID),
 		Permissions: s.store, Logger: s.logger,
@@ -229,7 +236,7 @@ func (s *service) openGateway(context.Context) (err error) {
 	_, port, _ := net.SplitHostPort(s.addresses.GatewayHTTPS)
 	s.gateway = dataplane.New(dataplane.Options{
 		Source: feed.Merged{Store: s.store, Deriver: s.deriver}, Changes: s.cache,
-		Plain: s.plain, Secure: s.secure, GetCertificate: s.authority.GetCertificate, DrainTimeout: drainTimeout / 2,
+		Plain: s.plain, Secure: s.secure, GetCertificate: s.authority.GetCertificate, ACME: orders, DrainTimeout: drainTimeout / 2,
 		Login: visits, SecurePort: port, Visitors: s.settings.Visitors,
 		Version: version, Logger: s.logger, Registerer: s.registry,
 	})

@@ -11,6 +11,7 @@ import (
 	"github.com/caarlos0/env/v11"
 
 	"github.com/pods-service/pods/functions/api/server"
+	"github.com/pods-service/pods/gateway/acme"
 	"github.com/pods-service/pods/gateway/dataplane"
 	"github.com/pods-service/pods/shared/function"
 	"github.com/pods-service/pods/shared/ratelimit"
@@ -30,6 +31,7 @@ type settings struct {
 	Overcommit   float64       `env:"PODS_OVERCOMMIT" envDefault:"10" help:"divides what pods request of the cluster's CPU and memory; limits stay"`
 	PullPolicy   string        `env:"PODS_IMAGE_PULL_POLICY" envDefault:"Always" help:"Always or IfNotPresent; images named dev.local/ are never pulled"`
 	dataplane.Visitors
+	acme.Settings
 	server.Choices
 	function.Compute
 	ratelimit.Rates

@@ -40,7 +40,7 @@ const (
 // Options says what to vouch for and where to keep the authority.
 type Options struct {
 	// Dir is made with mode 0700 if it is not there. One process at a time may
-	// use it.
+	// use it. Empty keeps the authority in memory: nobody can trust it.
 	Dir string
 	// Domains are those below which pods have their names, as
 	// "pods.localhost". Certificates are made for names one label below.
@@ -84,6 +84,9 @@ func Open(options Options) (*Authority, error) {
 		return nil, fmt.Errorf("make certificate cache: %w", err)
 	}
 	a := &Authority{options: options, hosts: hosts}
+	if options.Dir == "" {
+		return a, a.renew()
+	}
 	stored, err := readRoot(options.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("read certificate authority: %w", err)
@@ -99,7 +102,7 @@ func Open(options Options) (*Authority, error) {
 // Authority is shared.
 func (a *Authority) renew() error {
 	fresh, err := newRoot(a.options.Now(), a.permittedDomains())
-	if err == nil {
+	if err == nil && a.options.Dir != "" {
 		err = writeRoot(a.options.Dir, fresh)
 	}
 	if err != nil {

@@ -48,6 +48,13 @@ func (p *Pair) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return p.current, nil
 }
 
+// Covers reports whether the certificate is one for host, by itself or by a
+// wildcard.
+func (p *Pair) Covers(host string) bool {
+	current, err := p.GetCertificate(nil)
+	return err == nil && current.Leaf.VerifyHostname(host) == nil
+}
+
 // read is called with mu held, or before the Pair is shared.
 func (p *Pair) read() error {
 	info, err := os.Stat(p.certFile)

@@ -8,12 +8,14 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/netip"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/pods-service/pods/gateway/acme"
 	"github.com/pods-service/pods/gateway/proxy"
 	"github.com/pods-service/pods/gateway/server"
 	"github.com/pods-service/pods/gateway/streams"
@@ -33,8 +35,8 @@ type Visitors struct {
 	ConnectionsPerClient int            `env:"PODS_CONNECTIONS_PER_CLIENT" envDefault:"1000" help:"open connections from one address to the gateway; 0: any number"`
 }
 
-// Options say what a Gateway is made of. All are required but GetCertificate,
-// without which there may be no Secure, and Visitors.
+// Options say what a Gateway is made of. All are required but ACME and
+// Visitors.
 type Options struct {
 	Source  feed.Source
 	Changes *cache.Cache // tells which pods have changed
@@ -42,6 +44,10 @@ type Options struct {
 	Secure  net.Listener // for TLS
 	// GetCertificate is asked at each TLS handshake.
 	GetCertificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	// ACME orders certificates, with GetCertificate as its fallback; nil means
+	// that GetCertificate alone is asked. What is about routes, listeners, log
+	// and metrics is filled in by New.
+	ACME *acme.Options
 	// Login decides who passes entries that ask for a login.
 	Login *login.Login
 	// SecurePort is the port at which visitors reach Secure.
@@ -59,6 +65,7 @@ type Gateway struct {
 	options Options
 	feed    *feed.Feed
 	proxy   *proxy.Handler
+	acme    *acme.Certificates // nil when there is no ACME
 	server  *server.Server
 }
 
@@ -71,16 +78,41 @@ func New(options Options) *Gateway {
 		Routes: g.feed.Table, Version: options.Version, Logger: options.Logger, AccessLevel: slog.LevelDebug,
 		Registerer: options.Registerer, Login: options.Login, SecurePort: options.SecurePort, Usage: figures,
 	})
+	handler, getCertificate := http.Handler(g.proxy), options.GetCertificate
+	var getChallenge acme.GetCertificate
+	if options.ACME != nil {
+		g.acme = acme.New(g.acmeOptions())
+		handler, getCertificate = g.acme.Handler(g.proxy), g.acme.GetCertificate
+		if options.ACME.TLSALPN {
+			getChallenge = g.acme.GetChallenge
+		}
+	}
 	others := streams.New(streams.Options{
-		Routes: g.feed.Table, GetCertificate: options.GetCertificate, Logger: options.Logger, AccessLevel: slog.LevelDebug,
-		Registerer: options.Registerer, Usage: figures,
+		Routes: g.feed.Table, GetCertificate: getCertificate, GetChallenge: getChallenge, Logger: options.Logger,
+		AccessLevel: slog.LevelDebug, Registerer: options.Registerer, Usage: figures,
 	})
 	g.server = server.New(server.Options{
-		Handler: g.proxy, GetCertificate: options.GetCertificate, Logger: options.Logger, Registerer: options.Registerer,
+		Handler: handler, GetCertificate: getCertificate, Logger: options.Logger, Registerer: options.Registerer,
 		Streams: others, MaxConnections: maxVisitors, DrainTimeout: options.DrainTimeout,
 		MaxPerClient: options.Visitors.ConnectionsPerClient, ProxyProtocolFrom: options.Visitors.ProxyProtocolFrom,
 	})
 	return g
+}
+
+// acmeOptions completes what the settings say.
+func (g *Gateway) acmeOptions() acme.Options {
+	options := *g.options.ACME
+	options.Fallback, options.Logger, options.Registerer = g.options.GetCertificate, g.options.Logger, g.options.Registerer
+	options.Plain, options.Secure = g.options.Plain.Addr(), g.options.Secure.Addr()
+	options.Routed = func(host string) bool {
+		table := g.feed.Table()
+		if table == nil {
+			return false
+		}
+		_, found := table.Lookup(host)
+		return found
+	}
+	return options
 }
 
 // Ready returns an error until it is known which pods there are.
@@ -111,6 +143,9 @@ func (g *Gateway) Run(ctx context.Context) error {
 	group.Go(func() error {
 		defer stop()
 		defer g.proxy.Close()
+		if g.acme != nil {
+			defer g.acme.Close()
+		}
 		return g.server.Run(ctx, g.options.Plain, g.options.Secure)
 	})
 	return group.Wait()

@@ -32,7 +32,8 @@ type Stream struct {
 // Open reads the start of conn until it is known what the client wants, and
 // returns either what is to be served here or the connection as it was, for
 // HTTP. It returns neither when it has closed the connection: because the
-// client took too long or left, or because ctx ended.
+// client took too long or left, because it was a CA that has seen what it
+// wanted, or because ctx ended.
 func (h *Handler) Open(ctx context.Context, conn net.Conn) (stream *Stream, http net.Conn) {
 	started := time.Now()
 	_ = conn.SetDeadline(started.Add(h.options.FirstTimeout)) // one that takes none fails at the first read
@@ -71,6 +72,9 @@ func (h *Handler) identify(conn net.Conn) (*Stream, net.Conn, error) {
 	replayed = relay.Replay(replayed, taken)
 	if said == nil {
 		return nil, replayed, nil // its answer is that of HTTP
+	}
+	if h.options.GetChallenge != nil && said.isChallenge() {
+		return nil, nil, h.answerChallenge(replayed)
 	}
 	host, route := h.find(said)
 	if route == nil || route.Protocol != pods.ProtocolTCP && route.Protocol != pods.ProtocolPostgres {

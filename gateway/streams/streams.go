@@ -24,7 +24,10 @@ type Options struct {
 	Routes func() *routes.Table
 	// GetCertificate is asked at each TLS handshake.
 	GetCertificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
-	Logger         *slog.Logger
+	// GetChallenge is asked in its place when a CA looks, by TLS-ALPN-01,
+	// whether a host is ours; nil means that none does.
+	GetChallenge func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	Logger       *slog.Logger
 	// AccessLevel is the level of the one line per connection; the zero value
 	// is slog.LevelInfo.
 	AccessLevel slog.Level

@@ -19,7 +19,7 @@ func TestTraefikComponent(t *testing.T) {
 	}
 	for _, overlay := range overlays {
 		t.Run(overlay, func(t *testing.T) {
-			with := buildWithTraefik(t, overlay)
+			with := buildWith(t, overlay, "traefik")
 			service := with.of("", "Service").named("api-direct")
 			policy := with.of("networking.k8s.io", "NetworkPolicy").named("traefik")
 			if service == nil || policy == nil {
@@ -58,7 +58,8 @@ next:
 	return false
 }
 
-func buildWithTraefik(t *testing.T, overlay string) deployment {
+// buildWith renders an overlay with one of the components.
+func buildWith(t *testing.T, overlay, component string) deployment {
 	t.Helper()
 	config, err := filepath.Abs(filepath.Join("..", "..", "config", "knative"))
 	if err != nil {
@@ -74,7 +75,7 @@ func buildWithTraefik(t *testing.T, overlay string) deployment {
 	}
 	content, err := yaml.Marshal(map[string][]string{
 		"resources":  {filepath.Join(relative, "overlays", overlay)},
-		"components": {filepath.Join(relative, "components", "traefik")},
+		"components": {filepath.Join(relative, "components", component)},
 	})
 	if err != nil {
 		t.Fatal(err)
