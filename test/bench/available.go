@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"os"
 	"strconv"
 	"time"
+
+	"k8s.io/client-go/kubernetes"
 
 	"github.com/pods-service/pods/shared/client"
 	"github.com/pods-service/pods/shared/pods"
@@ -27,16 +30,11 @@ func availability(ctx context.Context, o options) ([]figure, error) {
 		return nil, err
 	}
 	defer baseline.close()
-	podsd, err := service.New(o.podsd, os.TempDir())
+	podsd, stop, err := startService(ctx, o.podsd, baseline.api)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = os.RemoveAll(podsd.State) }()
-	if err := podsd.Start(ctx); err != nil {
-		return nil, fmt.Errorf("%w\n%s", err, podsd.Log())
-	}
-	defer func() { _ = podsd.Stop() }()
-	defer removeNamespace(baseline.api, podsd.Namespace)
+	defer stop()
 
 	times, err := compare(ctx, podsd, baseline, o.pairs)
 	if err != nil {
@@ -51,6 +49,22 @@ func availability(ctx context.Context, o options) ([]figure, error) {
 		return nil, err
 	}
 	return append(times.figures(), plain("B1", "podsd resident when idle", "MiB", idle).most(100)), nil
+}
+
+// startService starts the whole service, with a state and a namespace of its
+// own. stop ends it and removes both.
+func startService(ctx context.Context, program string, cluster kubernetes.Interface, env ...string) (s *service.Service, stop func(), err error) {
+	if s, err = service.New(program, os.TempDir(), env...); err != nil {
+		return nil, nil, err
+	}
+	if err := s.Start(ctx); err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("%w\n%s", err, s.Log()), os.RemoveAll(s.State))
+	}
+	return s, func() {
+		removeNamespace(cluster, s.Namespace)
+		_ = s.Stop()
+		_ = os.RemoveAll(s.State)
+	}, nil
 }
 
 // pairTimes are what the pairs of runs took.
@@ -96,7 +110,7 @@ func compare(ctx context.Context, s *service.Service, b *baseline, pairs int) (*
 				if err := alice.DeletePod(ctx, name); err != nil {
 					return err
 				}
-				return b.waitGone(ctx, s.Namespace, pods.Name("dev", "dev", name))
+				return waitGone(ctx, b.api, s.Namespace, pods.Name("dev", "dev", name))
 			},
 		}
 		for turn := range sides {
@@ -160,16 +174,21 @@ func create(ctx context.Context, c *client.Client, web *http.Client, podID strin
 		return 0, 0, err
 	}
 	available = time.Since(start)
-	err = every(ctx, askEvery, func() (bool, error) {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+pod.Networking["default"].URL+"/", nil)
-		if err != nil {
-			return false, err
-		}
-		resp, err := web.Do(req)
-		if err != nil {
-			return false, err
-		}
-		return resp.StatusCode == http.StatusOK, resp.Body.Close()
-	})
+	page := "https://" + pod.Networking[pods.DefaultNetworkKey].URL + "/"
+	err = every(ctx, askEvery, func() (bool, error) { return answers(ctx, web, page) })
 	return available, time.Since(start), err
+}
+
+// answers reports whether the container behind a page answers: until then the
+// gateway does, with other statuses.
+func answers(ctx context.Context, web *http.Client, page string) (bool, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, page, nil)
+	if err != nil {
+		return false, err
+	}
+	resp, err := web.Do(req)
+	if err != nil {
+		return false, err
+	}
+	return resp.StatusCode == http.StatusOK, resp.Body.Close()
 }

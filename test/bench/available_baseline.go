@@ -26,13 +26,18 @@ type baseline struct {
 	namespace string
 }
 
-func newBaseline(ctx context.Context, kubeconfig string) (*baseline, error) {
+// connectCluster returns a client of the cluster that kubeconfig names.
+func connectCluster(kubeconfig string) (kubernetes.Interface, error) {
 	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
 	if err != nil {
 		return nil, fmt.Errorf("read KUBECONFIG: %w", err)
 	}
 	config.QPS, config.Burst = 200, 400
-	api, err := kubernetes.NewForConfig(config)
+	return kubernetes.NewForConfig(config)
+}
+
+func newBaseline(ctx context.Context, kubeconfig string) (*baseline, error) {
+	api, err := connectCluster(kubeconfig)
 	if err != nil {
 		return nil, err
 	}
@@ -105,13 +110,13 @@ func (b *baseline) remove(ctx context.Context, namespace, name string) error {
 	if err != nil && !apierrors.IsNotFound(err) {
 		return fmt.Errorf("delete: %w", err)
 	}
-	return b.waitGone(ctx, namespace, name)
+	return waitGone(ctx, b.api, namespace, name)
 }
 
 // waitGone waits until a pod is gone.
-func (b *baseline) waitGone(ctx context.Context, namespace, name string) error {
+func waitGone(ctx context.Context, api kubernetes.Interface, namespace, name string) error {
 	return every(ctx, 50*time.Millisecond, func() (bool, error) {
-		_, err := b.api.CoreV1().Pods(namespace).Get(ctx, name, metav1.GetOptions{})
+		_, err := api.CoreV1().Pods(namespace).Get(ctx, name, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {
 			return true, nil
 		}

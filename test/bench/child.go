@@ -38,6 +38,7 @@ type sideSettings struct {
 	Backend     string // IP and port of the program behind a proxy
 	CertFile    string // of a proxy, in PEM
 	KeyFile     string
+	Routes      int // of a gateway, besides those that are visited
 	Rate        int // events per second
 	Part, Parts int // which of the pods are this process's: every Parts-th from Part
 }
@@ -57,6 +58,7 @@ type side func(ctx context.Context, settings sideSettings, ready func(address st
 var sides = map[string]side{
 	"apibaseline":  apiBaselineSide,
 	"backend":      backendSide,
+	"echo":         echoSide,
 	"gateway":      gatewaySide,
 	"reverseproxy": reverseProxySide,
 	"health":       healthSide,

@@ -12,6 +12,10 @@
 //	    listing and rewriting everything every 3 seconds
 //	B6  commit of an event to its effect while processes are killed, against
 //	    the same load without kills
+//	B7  AVAILABLE to the first answer of a new pod through the gateway
+//	B8  the route table, small and large: to find a host, and to take over pods
+//	    that have changed
+//	B9  memory of the gateway while it holds WebSockets on which nothing is said
 //
 // The table goes to standard output, the figures with more detail to a file.
 package main
@@ -41,11 +45,14 @@ var benchmarks = []benchmark{
 	{[]string{"B4"}, apiLoad},
 	{[]string{"B5"}, healthCPU},
 	{[]string{"B6"}, delivery},
+	{[]string{"B7"}, newRoutes},
+	{[]string{"B8"}, routeTable},
+	{[]string{"B9"}, idleSockets},
 }
 
 // options are the settings of a run.
 type options struct {
-	podsd   string        // the program that B1 and B2 measure
+	podsd   string        // the program that B1, B2 and B7 measure
 	kwok    string        // the program that simulates nodes for B5
 	pairs   int           // of B1 and B2
 	idle    time.Duration // before B1 and B2 read memory
@@ -78,7 +85,7 @@ func exit(err error) {
 
 func run(ctx context.Context) error {
 	o := options{}
-	flag.StringVar(&o.podsd, "podsd", "bin/podsd", "B1, B2: program to measure")
+	flag.StringVar(&o.podsd, "podsd", "bin/podsd", "B1, B2, B7: program to measure")
 	flag.IntVar(&o.pairs, "pairs", 100, "B1, B2: how often each side runs, at most 1000")
 	flag.DurationVar(&o.idle, "idle", 30*time.Second, "B1, B2: how long to be idle before memory is read")
 	flag.StringVar(&o.kwok, "kwok", "bin/kwok", "B5: program that simulates nodes")

@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	// visitRoutes is how many routes the gateway has.
+	// visitRoutes is how many routes the gateway has besides those visited.
 	visitRoutes = 10_000
 	// visitSenders is how many requests are under way when throughput is
 	// measured.
@@ -59,7 +59,7 @@ func visits(ctx context.Context, o options) (_ []figure, err error) {
 	return append(throughput, latencies...), err
 }
 
-// visitBench is what B3 needs around the load.
+// visitBench is what B3 needs around the load, and B9 a part of it.
 type visitBench struct {
 	load     time.Duration // for how long each side is measured
 	dir      string
@@ -77,18 +77,24 @@ type visitSide struct {
 	next makeRequest
 }
 
-func (b *visitBench) open(ctx context.Context, traefik string) (err error) {
+// prepare makes what the sides are told, and what trusts their certificate.
+func (b *visitBench) prepare() (settings sideSettings, roots *x509.CertPool, err error) {
 	if b.dir, err = os.MkdirTemp("", "pods-bench-"); err != nil {
-		return err
+		return sideSettings{}, nil, err
 	}
 	if b.identity, err = newIdentity(); err != nil {
-		return err
+		return sideSettings{}, nil, err
 	}
-	settings := sideSettings{
+	settings = sideSettings{
 		TenantsFile: b.identity.tenantsFile,
 		CertFile:    filepath.Join(b.dir, "cert.pem"), KeyFile: filepath.Join(b.dir, "key.pem"),
 	}
-	roots, err := writeCertificate(settings.CertFile, settings.KeyFile)
+	roots, err = writeCertificate(settings.CertFile, settings.KeyFile)
+	return settings, roots, err
+}
+
+func (b *visitBench) open(ctx context.Context, traefik string) error {
+	settings, roots, err := b.prepare()
 	if err != nil {
 		return err
 	}
@@ -96,7 +102,7 @@ func (b *visitBench) open(ctx context.Context, traefik string) (err error) {
 	if err != nil {
 		return err
 	}
-	settings.Backend = backend.address
+	settings.Backend, settings.Routes = backend.address, visitRoutes
 	gateway, err := b.start(ctx, "gateway", settings)
 	if err != nil {
 		return err

@@ -27,6 +27,9 @@ import (
 	"github.com/pods-service/pods/shared/routes"
 )
 
+// visitConnections is how many connections the gateway takes, as it is deployed.
+const visitConnections = 10_000
+
 // idleToBackend is how many idle connections a proxy keeps to the program.
 const idleToBackend = 256
 
@@ -74,7 +77,7 @@ func gatewaySide(ctx context.Context, settings sideSettings, ready func(string, 
 	if err != nil {
 		return err
 	}
-	table, err := visitTable(settings.Backend)
+	table, err := visitTable(settings.Backend, settings.Routes)
 	if err != nil {
 		return err
 	}
@@ -85,7 +88,7 @@ func gatewaySide(ctx context.Context, settings sideSettings, ready func(string, 
 	})
 	defer handler.Close()
 	gateway := server.New(server.Options{
-		Handler: handler, GetCertificate: pair.GetCertificate, Logger: logger, MaxConnections: visitRoutes,
+		Handler: handler, GetCertificate: pair.GetCertificate, Logger: logger, MaxConnections: visitConnections,
 		Streams: streams.New(streams.Options{
 			Routes: current, GetCertificate: pair.GetCertificate, Logger: logger, AccessLevel: slog.LevelDebug, Usage: figures,
 		}),
@@ -107,9 +110,9 @@ func (nobodyElse) Pod(context.Context, string, string) (pods.Pod, permissions.Se
 	return pods.Pod{}, permissions.Set{{User: fleetCaller.Username, Level: permissions.Admin}}, nil
 }
 
-// visitTable returns the routes of many pods, two of which are visited. They all
-// lead to backend.
-func visitTable(backend string) (*routes.Table, error) {
+// visitTable returns the routes of two pods, which are visited, and of as many
+// others. They all lead to backend.
+func visitTable(backend string, others int) (*routes.Table, error) {
 	address, err := netip.ParseAddrPort(backend)
 	if err != nil {
 		return nil, err
@@ -129,7 +132,7 @@ func visitTable(backend string) (*routes.Table, error) {
 		}
 	}
 	all := []pods.Pod{newPod("open", false), newPod("closed", true)}
-	for i := range visitRoutes {
+	for i := range others {
 		all = append(all, newPod(fmt.Sprintf("pod%d", i), i%2 == 0))
 	}
 	table := routes.Build(all)
