@@ -142,7 +142,7 @@ func (s *site) visit(t *testing.T, host string) (leaf *x509.Certificate, issued 
 	t.Helper()
 	dialer := &tls.Dialer{
 		NetDialer: &net.Dialer{Timeout: longest},
-		Config:    &tls.Config{ServerName: host, InsecureSkipVerify: true}, //nolint:gosec // it is verified below
+		Config:    &tls.Config{ServerName: host, InsecureSkipVerify: true},
 	}
 	conn, err := dialer.DialContext(t.Context(), "tcp", s.secure.Addr().String())
 	if err != nil {
@@ -451,7 +451,7 @@ func TestStrayChallenge(t *testing.T) {
 	s := newSite(t, map[string]string{"stray": pods.ProtocolTCP})
 	s.serve(t)
 	dialer := &tls.Dialer{Config: &tls.Config{
-		ServerName: "stray.pods.localhost", NextProtos: []string{"acme-tls/1"}, InsecureSkipVerify: true, //nolint:gosec // it must fail anyway
+		ServerName: "stray.pods.localhost", NextProtos: []string{"acme-tls/1"}, InsecureSkipVerify: true,
 	}}
 	if conn, err := dialer.DialContext(t.Context(), "tcp", s.secure.Addr().String()); err == nil {
 		_ = conn.Close()

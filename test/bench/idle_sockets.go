@@ -81,7 +81,7 @@ func openSockets(ctx context.Context, visitor *http.Client, count int) ([]*webso
 	group.SetLimit(atOnce)
 	for range count {
 		group.Go(func() error {
-			socket, _, err := websocket.Dial(within, "wss://"+openHost+"/", &websocket.DialOptions{HTTPClient: visitor})
+			socket, _, err := websocket.Dial(within, "wss://"+openHost+"/", &websocket.DialOptions{HTTPClient: visitor}) //nolint:bodyclose // the socket has the body
 			if err != nil {
 				return fmt.Errorf("open a WebSocket: %w", err)
 			}
