@@ -16,9 +16,10 @@ say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
 # fail prints what is wrong and ends the script.
 fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
-# as_root runs a command as root, through sudo where needed.
+# as_root runs a command as root, through sudo where needed. In a trap a return
+# without a status would give the one from before the trap.
 as_root() {
-  if [ "$(id -u)" = 0 ]; then "$@"; return; fi
+  if [ "$(id -u)" = 0 ]; then "$@"; return $?; fi
   command -v sudo >/dev/null || fail "this step needs root: run make as root, or install sudo"
   # sudo has a PATH of its own, on which Go need not be.
   sudo --preserve-env=GOPATH,GOMODCACHE,GOCACHE,GOPROXY,GOFLAGS,HOME env "PATH=$PATH" "$@"
