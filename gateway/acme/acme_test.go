@@ -1,7 +1,6 @@
 package acme
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -24,6 +23,7 @@ import (
 	"github.com/pods-service/pods/gateway/server"
 	"github.com/pods-service/pods/gateway/streams"
 	"github.com/pods-service/pods/shared/pods"
+	"github.com/pods-service/pods/shared/podstest/logtest"
 	"github.com/pods-service/pods/shared/routes"
 )
 
@@ -36,7 +36,7 @@ type site struct {
 	*authority
 	plain, secure net.Listener
 	table         *routes.Table
-	log           *syncBuffer
+	log           *logtest.Buffer
 	fallback      *certs.Authority
 	now           time.Time
 	mu            sync.Mutex // of now
@@ -44,28 +44,11 @@ type site struct {
 	certificates *Certificates
 }
 
-type syncBuffer struct {
-	mu     sync.Mutex
-	buffer bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buffer.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buffer.String()
-}
-
 // newSite returns a site that does not serve yet, with a pod "id" of each
 // protocol that is named.
 func newSite(t *testing.T, protocols map[string]string) *site {
 	t.Helper()
-	s := &site{plain: listen(t), secure: listen(t), table: &routes.Table{}, log: &syncBuffer{}, now: time.Now()}
+	s := &site{plain: listen(t), secure: listen(t), table: &routes.Table{}, log: &logtest.Buffer{}, now: time.Now()}
 	s.authority = newAuthority(t, s.plain.Addr(), s.secure.Addr())
 	for id, protocol := range protocols {
 		networking := pods.NewNetworking()

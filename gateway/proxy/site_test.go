@@ -2,7 +2,6 @@ package proxy_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -13,7 +12,6 @@ import (
 	"net/http/httptest"
 	"runtime"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -24,6 +22,7 @@ import (
 	"github.com/pods-service/pods/gateway/proxy"
 	"github.com/pods-service/pods/gateway/server"
 	"github.com/pods-service/pods/shared/pods"
+	"github.com/pods-service/pods/shared/podstest/logtest"
 	"github.com/pods-service/pods/shared/routes"
 )
 
@@ -40,31 +39,13 @@ type site struct {
 	trusted *x509.CertPool
 	// authority is the certificate in trusted.
 	authority []byte
-	log       *syncBuffer
+	log       *logtest.Buffer
 	registry  *prometheus.Registry
-}
-
-// syncBuffer is a log that can be read while it is written.
-type syncBuffer struct {
-	mu     sync.Mutex
-	buffer bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buffer.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buffer.String()
 }
 
 func newSite(t testing.TB, change ...func(*proxy.Options)) *site {
 	t.Helper()
-	s := &site{t: t, log: &syncBuffer{}, registry: prometheus.NewRegistry()}
+	s := &site{t: t, log: &logtest.Buffer{}, registry: prometheus.NewRegistry()}
 	s.table.Store(&routes.Table{})
 	options := proxy.Options{
 		Routes: s.table.Load, Version: "1.2.3", Registerer: s.registry,

@@ -1,7 +1,6 @@
 package streams_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -12,7 +11,6 @@ import (
 	"net/http/httptest"
 	"runtime"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -25,6 +23,7 @@ import (
 	"github.com/pods-service/pods/gateway/streams"
 	"github.com/pods-service/pods/gateway/usage"
 	"github.com/pods-service/pods/shared/pods"
+	"github.com/pods-service/pods/shared/podstest/logtest"
 	"github.com/pods-service/pods/shared/routes"
 )
 
@@ -38,7 +37,7 @@ type site struct {
 	plain, secure string // addresses
 	trusted       *x509.CertPool
 	ca            []byte
-	log           *syncBuffer
+	log           *logtest.Buffer
 	registry      *prometheus.Registry
 	stop          context.CancelFunc
 	done          chan error
@@ -50,24 +49,6 @@ type settings struct {
 	server  server.Options
 }
 
-// syncBuffer is a log that can be read while it is written.
-type syncBuffer struct {
-	mu     sync.Mutex
-	buffer bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buffer.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buffer.String()
-}
-
 func newSite(t testing.TB, change ...func(*settings)) *site {
 	t.Helper()
 	authority, err := certs.Open(certs.Options{Dir: t.TempDir(), Domains: []string{"pods.localhost"}})
@@ -75,7 +56,7 @@ func newSite(t testing.TB, change ...func(*settings)) *site {
 		t.Fatal(err)
 	}
 	s := &site{
-		t: t, log: &syncBuffer{}, registry: prometheus.NewRegistry(), trusted: x509.NewCertPool(), ca: authority.PEM(),
+		t: t, log: &logtest.Buffer{}, registry: prometheus.NewRegistry(), trusted: x509.NewCertPool(), ca: authority.PEM(),
 		done: make(chan error, 1),
 	}
 	s.trusted.AppendCertsFromPEM(s.ca)

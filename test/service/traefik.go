@@ -1,7 +1,6 @@
 package service
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,9 +10,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
+
+	"github.com/pods-service/pods/shared/podstest/logtest"
 )
 
 // traefikTimeout is how long Traefik may take to start or to end.
@@ -47,7 +47,7 @@ func StartTraefik(ctx context.Context, options TraefikOptions) (*Traefik, error)
 	if err != nil {
 		return nil, err
 	}
-	output := &lockedBuffer{}
+	output := &logtest.Buffer{}
 	t := &Traefik{Output: output, ended: make(chan struct{})}
 	for _, address := range []*string{&t.Plain, &t.Secure, &t.ping} {
 		if *address, err = freeAddress(ctx); err != nil {
@@ -148,22 +148,4 @@ func freeAddress(ctx context.Context) (string, error) {
 		return "", err
 	}
 	return listener.Addr().String(), listener.Close()
-}
-
-// lockedBuffer is what a program writes, which may be read meanwhile.
-type lockedBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
 }
