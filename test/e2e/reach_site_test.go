@@ -9,8 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/cookiejar"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -68,33 +66,11 @@ func throughGateway(t *testing.T) way {
 
 func throughTraefik(t *testing.T) way {
 	t.Helper()
-	program := os.Getenv("TEST_TRAEFIK")
-	if program == "" {
-		t.Fatal("TEST_TRAEFIK must be the path of the program traefik: make bin/traefik builds it")
-	}
-	repository, err := filepath.Abs("../..")
-	if err != nil {
-		t.Fatal(err)
-	}
 	certificate, err := service.NewCertificate(t.TempDir(), "*."+podsDomain)
 	if err != nil {
 		t.Fatal(err)
 	}
-	running, err := service.StartTraefik(t.Context(), service.TraefikOptions{
-		Program: program, Repository: repository, Endpoint: shared.At().API + "/traefik-config",
-		CertFile: certificate.CertFile, KeyFile: certificate.KeyFile,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := running.Stop(); err != nil {
-			t.Error(err)
-		}
-		if t.Failed() {
-			t.Logf("Traefik says:\n%s", running.Output)
-		}
-	})
+	running := suite.StartTraefik(t, shared.At().API+"/traefik-config", certificate.CertFile, certificate.KeyFile)
 	return way{traefikWay, running.Secure, certificate.Pool}
 }
 

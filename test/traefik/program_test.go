@@ -6,12 +6,11 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
 	runner "github.com/pods-service/pods/test/service"
+	"github.com/pods-service/pods/test/suite"
 )
 
 // limit bounds the wait for anything that Traefik does by itself.
@@ -26,32 +25,10 @@ type program struct {
 	log           fmt.Stringer
 }
 
-// startTraefik starts the program that TEST_TRAEFIK names, with the settings of
-// config/traefik but for addresses, and has it poll endpoint.
+// startTraefik starts Traefik and has it poll endpoint.
 func startTraefik(t *testing.T, endpoint string, certificate *certificate) *program {
 	t.Helper()
-	path := os.Getenv("TEST_TRAEFIK")
-	if path == "" {
-		t.Fatal("TEST_TRAEFIK must be the path of the program traefik: make bin/traefik builds it")
-	}
-	root, err := filepath.Abs("../..")
-	if err != nil {
-		t.Fatal(err)
-	}
-	running, err := runner.StartTraefik(t.Context(), runner.TraefikOptions{
-		Program: path, Repository: root, Endpoint: endpoint, CertFile: certificate.certFile, KeyFile: certificate.keyFile,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := running.Stop(); err != nil {
-			t.Error(err)
-		}
-		if t.Failed() {
-			t.Logf("Traefik says:\n%s", running.Output)
-		}
-	})
+	running := suite.StartTraefik(t, endpoint, certificate.certFile, certificate.keyFile)
 	return &program{running.Plain, running.Secure, running.Output}
 }
 
