@@ -23,7 +23,7 @@ if wants B3; then
   say "Building Traefik, to compare with (the first time takes some minutes)"
   make -s bin/traefik
 fi
-if wants B4; then # the program as it is deployed
+if wants B4 || wants B10; then # the program as it is deployed
   CGO_ENABLED=0 go build -trimpath -pgo=images/build/api.pgo -gcflags=all=-dwarf=false -ldflags '-s -w' -o "$BIN/api" ./functions/api
 fi
 if wants B1 || wants B5 || wants B7; then use_cluster; fi

@@ -34,8 +34,8 @@ type apiProgram struct {
 
 // startAPI starts the program at path and waits until it serves. Its Broker
 // takes every event at once; there is no cluster, which neither reads nor
-// creates need.
-func startAPI(ctx context.Context, path string, running *servers.Servers, tenantsFile string) (_ *apiProgram, err error) {
+// creates need. More settings are lines of its environment.
+func startAPI(ctx context.Context, path string, running *servers.Servers, tenantsFile string, settings ...string) (_ *apiProgram, err error) {
 	p := &apiProgram{broker: httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusAccepted)
 	}))}
@@ -69,6 +69,7 @@ func startAPI(ctx context.Context, path string, running *servers.Servers, tenant
 		// Rates are counted and never reached: all load is one user's.
 		"PODS_RATE_USER=1000000000", "PODS_RATE_TENANT=1000000000",
 	)
+	p.process.Env = append(p.process.Env, settings...)
 	if err := p.process.Start(); err != nil {
 		p.process = nil
 		return nil, fmt.Errorf("start the API: %w", err)

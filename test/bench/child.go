@@ -38,9 +38,10 @@ type sideSettings struct {
 	Backend     string // IP and port of the program behind a proxy
 	CertFile    string // of a proxy, in PEM
 	KeyFile     string
-	Routes      int // of a gateway, besides those that are visited
-	Rate        int // events per second
-	Part, Parts int // which of the pods are this process's: every Parts-th from Part
+	Dir         string // for files
+	Routes      int    // of a gateway, besides those that are visited
+	Rate        int    // events per second
+	Part, Parts int    // which of the pods are this process's: every Parts-th from Part
 }
 
 // answer is what a side says: once when it works, and then each time it is
@@ -59,6 +60,7 @@ var sides = map[string]side{
 	"apibaseline":  apiBaselineSide,
 	"backend":      backendSide,
 	"echo":         echoSide,
+	"files":        filesSide,
 	"gateway":      gatewaySide,
 	"reverseproxy": reverseProxySide,
 	"health":       healthSide,

@@ -16,6 +16,8 @@
 //	B8  the route table, small and large: to find a host, and to take over pods
 //	    that have changed
 //	B9  memory of the gateway while it holds WebSockets on which nothing is said
+//	B10 files through the API into a volume and out of it, against a handler that
+//	    only copies; its memory meanwhile, and while it lists many files
 //
 // The table goes to standard output, the figures with more detail to a file.
 package main
@@ -48,6 +50,7 @@ var benchmarks = []benchmark{
 	{[]string{"B7"}, newRoutes},
 	{[]string{"B8"}, routeTable},
 	{[]string{"B9"}, idleSockets},
+	{[]string{"B10"}, storage},
 }
 
 // options are the settings of a run.
@@ -57,7 +60,7 @@ type options struct {
 	pairs   int           // of B1 and B2
 	idle    time.Duration // before B1 and B2 read memory
 	traefik string        // the program that B3 compares with
-	api     string        // the program that B4 measures
+	api     string        // the program that B4 and B10 measure
 	profile string        // file for where that program spends its time; empty for none
 	load    time.Duration // how long B3 and B4 measure each side, for each kind of request
 	pods    []int         // sizes of B5, ascending
@@ -89,7 +92,7 @@ func run(ctx context.Context) error {
 	flag.IntVar(&o.pairs, "pairs", 100, "B1, B2: how often each side runs, at most 1000")
 	flag.DurationVar(&o.idle, "idle", 30*time.Second, "B1, B2: how long to be idle before memory is read")
 	flag.StringVar(&o.kwok, "kwok", "bin/kwok", "B5: program that simulates nodes")
-	flag.StringVar(&o.api, "api", "bin/api", "B4: program to measure")
+	flag.StringVar(&o.api, "api", "bin/api", "B4, B10: program to measure")
 	flag.StringVar(&o.profile, "profile", "", "B4: file for a profile of the program under both loads, by which a compiler can optimize it")
 	flag.StringVar(&o.traefik, "traefik", "bin/traefik", "B3: program to compare with")
 	flag.DurationVar(&o.load, "load", 30*time.Second, "B3, B4: how long each side is measured, for each kind of request")

@@ -11,18 +11,30 @@ import (
 )
 
 // residentMiB returns the memory that a process has in use.
-func residentMiB(pid int) (float64, error) {
+func residentMiB(pid int) (float64, error) { return memoryMiB(pid, "VmRSS:") }
+
+// peakMiB returns the most memory that a process has had in use since its start
+// or the last forgetPeak.
+func peakMiB(pid int) (float64, error) { return memoryMiB(pid, "VmHWM:") }
+
+// forgetPeak has peakMiB begin anew.
+func forgetPeak(pid int) error {
+	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0) //nolint:gosec // the file is the kernel's
+}
+
+// memoryMiB returns a figure of a process that /proc has in KiB.
+func memoryMiB(pid int, name string) (float64, error) {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, err
 	}
 	for line := range strings.Lines(string(data)) {
-		if value, found := strings.CutPrefix(line, "VmRSS:"); found {
+		if value, found := strings.CutPrefix(line, name); found {
 			kib, err := strconv.ParseFloat(strings.Fields(value)[0], 64)
 			return kib / 1024, err
 		}
 	}
-	return 0, fmt.Errorf("process %d has no VmRSS", pid)
+	return 0, fmt.Errorf("process %d has no %s", pid, name)
 }
 
 // ownCPU returns the CPU time that this process has used, to the microsecond.
