@@ -9163,6 +9163,11 @@ type GetSnapshotContentsResponse200Headers struct {
 	ContentDisposition *string
 }
 
+// GetSnapshotContentsResponse206Headers the declared response headers of an HTTP 206 response for GetSnapshotContents
+type GetSnapshotContentsResponse206Headers struct {
+	ContentDisposition *string
+}
+
 type GetSnapshotContentsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -9174,6 +9179,8 @@ type GetSnapshotContentsResponse struct {
 	JSONDefault *Failed
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetSnapshotContentsResponse200Headers
+	// Headers206 the parsed response headers for an HTTP 206 response
+	Headers206 *GetSnapshotContentsResponse206Headers
 }
 
 // Status returns HTTPResponse.Status
@@ -9197,6 +9204,11 @@ type DownloadSnapshotContentsResponse200Headers struct {
 	ContentDisposition *string
 }
 
+// DownloadSnapshotContentsResponse206Headers the declared response headers of an HTTP 206 response for DownloadSnapshotContents
+type DownloadSnapshotContentsResponse206Headers struct {
+	ContentDisposition *string
+}
+
 type DownloadSnapshotContentsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -9208,6 +9220,8 @@ type DownloadSnapshotContentsResponse struct {
 	JSONDefault *Failed
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *DownloadSnapshotContentsResponse200Headers
+	// Headers206 the parsed response headers for an HTTP 206 response
+	Headers206 *DownloadSnapshotContentsResponse206Headers
 }
 
 // Status returns HTTPResponse.Status
@@ -9914,6 +9928,11 @@ type GetVolumeContentsResponse200Headers struct {
 	ContentDisposition *string
 }
 
+// GetVolumeContentsResponse206Headers the declared response headers of an HTTP 206 response for GetVolumeContents
+type GetVolumeContentsResponse206Headers struct {
+	ContentDisposition *string
+}
+
 type GetVolumeContentsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -9925,6 +9944,8 @@ type GetVolumeContentsResponse struct {
 	JSONDefault *Failed
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetVolumeContentsResponse200Headers
+	// Headers206 the parsed response headers for an HTTP 206 response
+	Headers206 *GetVolumeContentsResponse206Headers
 }
 
 // Status returns HTTPResponse.Status
@@ -9948,6 +9969,11 @@ type DownloadVolumeContentsResponse200Headers struct {
 	ContentDisposition *string
 }
 
+// DownloadVolumeContentsResponse206Headers the declared response headers of an HTTP 206 response for DownloadVolumeContents
+type DownloadVolumeContentsResponse206Headers struct {
+	ContentDisposition *string
+}
+
 type DownloadVolumeContentsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -9959,6 +9985,8 @@ type DownloadVolumeContentsResponse struct {
 	JSONDefault *Failed
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *DownloadVolumeContentsResponse200Headers
+	// Headers206 the parsed response headers for an HTTP 206 response
+	Headers206 *DownloadVolumeContentsResponse206Headers
 }
 
 // Status returns HTTPResponse.Status
@@ -13049,6 +13077,9 @@ func ParseGetSnapshotContentsResponse(rsp *http.Response) (*GetSnapshotContentsR
 	}
 
 	switch {
+	case rsp.StatusCode == 304:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest Invalid
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -13083,6 +13114,16 @@ func ParseGetSnapshotContentsResponse(rsp *http.Response) (*GetSnapshotContentsR
 			headers.ContentDisposition = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 206:
+		var headers GetSnapshotContentsResponse206Headers
+		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDisposition = &value
+		}
+		response.Headers206 = &headers
 	}
 
 	return response, nil
@@ -13102,6 +13143,9 @@ func ParseDownloadSnapshotContentsResponse(rsp *http.Response) (*DownloadSnapsho
 	}
 
 	switch {
+	case rsp.StatusCode == 304:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest Invalid
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -13136,6 +13180,16 @@ func ParseDownloadSnapshotContentsResponse(rsp *http.Response) (*DownloadSnapsho
 			headers.ContentDisposition = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 206:
+		var headers DownloadSnapshotContentsResponse206Headers
+		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDisposition = &value
+		}
+		response.Headers206 = &headers
 	}
 
 	return response, nil
@@ -14229,6 +14283,9 @@ func ParseGetVolumeContentsResponse(rsp *http.Response) (*GetVolumeContentsRespo
 	}
 
 	switch {
+	case rsp.StatusCode == 304:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest Invalid
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -14263,6 +14320,16 @@ func ParseGetVolumeContentsResponse(rsp *http.Response) (*GetVolumeContentsRespo
 			headers.ContentDisposition = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 206:
+		var headers GetVolumeContentsResponse206Headers
+		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDisposition = &value
+		}
+		response.Headers206 = &headers
 	}
 
 	return response, nil
@@ -14282,6 +14349,9 @@ func ParseDownloadVolumeContentsResponse(rsp *http.Response) (*DownloadVolumeCon
 	}
 
 	switch {
+	case rsp.StatusCode == 304:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest Invalid
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -14316,6 +14386,16 @@ func ParseDownloadVolumeContentsResponse(rsp *http.Response) (*DownloadVolumeCon
 			headers.ContentDisposition = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 206:
+		var headers DownloadVolumeContentsResponse206Headers
+		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDisposition = &value
+		}
+		response.Headers206 = &headers
 	}
 
 	return response, nil
