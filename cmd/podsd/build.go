@@ -191,7 +191,7 @@ func (s *service) openEvents(context.Context) error {
 	handlers := map[string]http.Handler{
 		"spawner": spawn.New(s.store, s.cluster, s.deriver, spawn.Options{Logger: s.logger, Manifests: manifests.Options{
 			Overcommit: s.settings.Overcommit, PullPolicy: corev1.PullPolicy(s.settings.PullPolicy),
-			Queues: manifests.Queues(s.domain.Rules.Queues),
+			Queues: manifests.Queues(s.domain.Rules.Queues), Storage: s.settings.storage,
 		}}),
 		"logs": collect.New(s.store, s.logs, s.logger),
 		"health": reconcile.New(s.store, s.cluster, s.deriver, reconcile.Options{
@@ -253,7 +253,7 @@ func (s *service) finishAPI(context.Context) error {
 		Choices: s.settings.Choices, Store: s.store, Tail: s.logs, Runner: s.cluster, SiteID: s.siteID, Admins: s.admins, Limiter: s.limiter,
 		Tenants: s.domain.Tenants, Rules: s.domain.Rules, Catalog: s.domain.Catalog, Deriver: s.deriver,
 		LoginKey: s.loginKey, Service: developmentService, GatewayPort: port, Issuer: s.issuer,
-		RouteTable: s.gateway, Address: s.addresses.API,
+		RouteTable: s.gateway, Address: s.addresses.API, Storage: s.settings.storage,
 		Checks: map[string]func(context.Context) error{
 			"redis": s.cache.Ping, "kubernetes": s.cluster.Healthy,
 		},

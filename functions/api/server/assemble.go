@@ -22,6 +22,7 @@ import (
 	"github.com/pods-service/pods/shared/permissions"
 	"github.com/pods-service/pods/shared/pods"
 	"github.com/pods-service/pods/shared/rest"
+	"github.com/pods-service/pods/shared/storage"
 	"github.com/pods-service/pods/shared/templates"
 )
 
@@ -49,6 +50,8 @@ type Parts struct {
 	Catalog *templates.Catalog
 	Deriver *templates.Deriver
 	Admins  permissions.Admins
+	// Storage is where pods find volumes and snapshots.
+	Storage storage.Source
 	// Limiter bounds how often callers are answered.
 	Limiter rest.Limiter
 	// LoginKey seals what visitors' logins carry; the gateway has the same.
@@ -95,7 +98,7 @@ func Assemble(parts Parts) (http.Handler, error) {
 	}
 	api := New(Config{
 		Store: parts.Store, Tail: parts.Tail, Runner: parts.Runner, Deriver: parts.Deriver, Rules: parts.Rules, Now: time.Now, Logger: parts.Logger,
-		Allowlist: allowlist,
+		Allowlist: allowlist, Mounts: storage.Mounts{Source: parts.Storage},
 		Tenant: func(id string) pods.Tenant {
 			tenant, _ := parts.Tenants.Tenant(id)
 			return tenant.Tenant

@@ -22,6 +22,7 @@ import (
 	"github.com/pods-service/pods/shared/rest"
 	"github.com/pods-service/pods/shared/routes"
 	"github.com/pods-service/pods/shared/routes/traefik"
+	"github.com/pods-service/pods/shared/storage"
 	"github.com/pods-service/pods/shared/templates"
 )
 
@@ -96,6 +97,8 @@ type Config struct {
 	Deriver   *templates.Deriver
 	Allowlist *images.Allowlist
 	Rules     pods.Rules
+	// Mounts decides what pods may mount.
+	Mounts storage.Mounts
 	Tenant    func(id string) pods.Tenant
 	// TenantAt returns the tenant that has an address on a host.
 	TenantAt func(host string) (auth.Tenant, bool)

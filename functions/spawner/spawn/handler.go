@@ -15,6 +15,7 @@ import (
 	"github.com/pods-service/pods/shared/kube"
 	"github.com/pods-service/pods/shared/manifests"
 	"github.com/pods-service/pods/shared/pods"
+	"github.com/pods-service/pods/shared/storage"
 	"github.com/pods-service/pods/shared/templates"
 )
 
@@ -45,6 +46,8 @@ type Deriver interface {
 // Options are the operator's choices.
 type Options struct {
 	Manifests manifests.Options
+	// Objects knows the volumes and snapshots that pods mount.
+	Objects storage.Objects
 	Now       func() time.Time // nil means time.Now
 	Logger    *slog.Logger     // nil means slog.Default()
 }
@@ -55,6 +58,7 @@ type Handler struct {
 	cluster Cluster
 	deriver Deriver
 	options manifests.Options
+	mounts  storage.Mounts
 	now     func() time.Time
 	logger  *slog.Logger
 }
@@ -69,7 +73,8 @@ func New(store Store, cluster Cluster, deriver Deriver, options Options) *Handle
 	}
 	return &Handler{
 		store: store, cluster: traced{cluster}, deriver: deriver,
-		options: options.Manifests, now: options.Now, logger: options.Logger,
+		options: options.Manifests, mounts: storage.Mounts{Source: options.Manifests.Storage, Objects: options.Objects},
+		now: options.Now, logger: options.Logger,
 	}
 }
 
