@@ -82,18 +82,23 @@ func (t *tx) emitData(eventType string, by pods.Actor, data events.PodData) erro
 
 // emitIn adds an event that belongs to the trace that traceparent names.
 func (t *tx) emitIn(traceparent, eventType string, by pods.Actor, data events.PodData) error {
+	event := events.NewPod(eventType, by, data, t.now)
+	telemetry.SetTraceparent(&event, traceparent)
+	return t.send(data.TenantID, event)
+}
+
+// send adds an event to the outbox.
+func (t *tx) send(tenantID string, event cloudevents.Event) error {
 	const query = `
 		INSERT INTO outbox (tenant_id, event_id, event, created_at)
 		VALUES (@tenant_id, @event_id, @event, @now)`
 
-	event := events.NewPod(eventType, by, data, t.now)
-	telemetry.SetTraceparent(&event, traceparent)
 	document, err := json.Marshal(event)
 	if err != nil {
-		return fmt.Errorf("encode event %s: %w", eventType, err)
+		return fmt.Errorf("encode event %s: %w", event.Type(), err)
 	}
 	t.batch.Queue(query, named{
-		"tenant_id": data.TenantID, "event_id": event.ID(), "event": document, "now": t.now,
+		"tenant_id": tenantID, "event_id": event.ID(), "event": document, "now": t.now,
 	})
 	t.events = append(t.events, event)
 	return nil
