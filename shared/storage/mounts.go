@@ -2,19 +2,18 @@ package storage
 
 import (
 	"context"
+	"strings"
 
 	"github.com/pods-service/pods/shared/permissions"
 	"github.com/pods-service/pods/shared/pods"
+	"github.com/pods-service/pods/shared/volumes"
 )
 
-// Objects knows who may do what with volumes and snapshots.
+// Objects are the volumes and snapshots that there are, as postgres.Store has
+// them.
 type Objects interface {
-	// VolumeAccess is what access to a volume is decided by.
-	//
-	// Errors: KindNotFound.
-	VolumeAccess(ctx context.Context, tenantID, volumeID string) (permissions.Object, error)
-	// SnapshotAccess is the same of a snapshot.
-	SnapshotAccess(ctx context.Context, tenantID, snapshotID string) (permissions.Object, error)
+	Volume(ctx context.Context, tenantID, volumeID string) (volumes.Volume, error)       // KindNotFound
+	Snapshot(ctx context.Context, tenantID, snapshotID string) (volumes.Snapshot, error) // KindNotFound
 }
 
 // Mounts decides what pods may mount.
@@ -66,11 +65,7 @@ func (s Source) Supports(m pods.Mount) error {
 }
 
 func (m Mounts) check(ctx context.Context, pod pods.Pod, mount pods.Mount) error {
-	noun, access := "volume", m.Objects.VolumeAccess
-	if mount.Type == pods.MountSnapshot {
-		noun, access = "snapshot", m.Objects.SnapshotAccess
-	}
-	object, err := access(ctx, pod.TenantID, mount.SourceID)
+	object, err := m.object(ctx, pod.TenantID, mount)
 	isMissing := pods.KindOf(err) == pods.KindNotFound
 	if err != nil && !isMissing {
 		return err
@@ -80,13 +75,24 @@ func (m Mounts) check(ctx context.Context, pod pods.Pod, mount pods.Mount) error
 		need = permissions.Read
 	}
 	user := pods.Caller{TenantID: pod.TenantID, SiteID: pod.SiteID, Username: mount.MountedBy}
-	switch {
-	case isMissing || object.Level(user) < permissions.Read:
+	noun := strings.TrimPrefix(mount.Type, "tapis")
+	switch has := object.Level(user); {
+	case isMissing || has < permissions.Read:
 		return pods.Invalid("volume_mounts '%s': there is no %s '%s' that user '%s' may use. Create it, ask its owner for access, or mount another.",
 			mount.Key, noun, mount.SourceID, user.Username)
-	case object.Level(user) < need:
+	case has < need:
 		return pods.Forbidden("Not authorized -- volume_mounts '%s': to write to %s '%s', user '%s' needs level %s, and has %s. Mount it read_only, or ask its owner for more.",
-			mount.Key, noun, mount.SourceID, user.Username, need, object.Level(user))
+			mount.Key, noun, mount.SourceID, user.Username, need, has)
 	}
 	return nil
+}
+
+// object is what access to what mount names is decided by.
+func (m Mounts) object(ctx context.Context, tenantID string, mount pods.Mount) (permissions.Object, error) {
+	if mount.Type == pods.MountSnapshot {
+		snapshot, err := m.Objects.Snapshot(ctx, tenantID, mount.SourceID)
+		return snapshot.Object(), err
+	}
+	volume, err := m.Objects.Volume(ctx, tenantID, mount.SourceID)
+	return volume.Object(), err
 }

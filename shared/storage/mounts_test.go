@@ -8,26 +8,29 @@ import (
 	"github.com/pods-service/pods/shared/permissions"
 	"github.com/pods-service/pods/shared/pods"
 	"github.com/pods-service/pods/shared/storage"
+	"github.com/pods-service/pods/shared/volumes"
 )
 
 // objects are the entries of volumes and snapshots, by "volume <id>" and
 // "snapshot <id>", of tenant dev.
 type objects map[string]permissions.Set
 
-func (o objects) VolumeAccess(_ context.Context, tenantID, id string) (permissions.Object, error) {
-	return o.access(tenantID, "volume", id)
+func (o objects) Volume(_ context.Context, tenantID, id string) (volumes.Volume, error) {
+	base, err := o.base(tenantID, volumes.KindVolume, id)
+	return volumes.Volume{Base: base}, err
 }
 
-func (o objects) SnapshotAccess(_ context.Context, tenantID, id string) (permissions.Object, error) {
-	return o.access(tenantID, "snapshot", id)
+func (o objects) Snapshot(_ context.Context, tenantID, id string) (volumes.Snapshot, error) {
+	base, err := o.base(tenantID, volumes.KindSnapshot, id)
+	return volumes.Snapshot{Base: base}, err
 }
 
-func (o objects) access(tenantID, noun, id string) (permissions.Object, error) {
-	set, found := o[noun+" "+id]
+func (o objects) base(tenantID string, kind volumes.Kind, id string) (volumes.Base, error) {
+	set, found := o[string(kind)+" "+id]
 	if !found || tenantID != "dev" {
-		return permissions.Object{}, pods.NotFound("%s %s not found", noun, id)
+		return volumes.Base{}, volumes.NotFound(kind, id)
 	}
-	return permissions.Object{Type: permissions.Type{Noun: noun}, TenantID: tenantID, Set: set}, nil
+	return volumes.Base{TenantID: tenantID, ID: id, Permissions: set}, nil
 }
 
 func TestMountsCheck(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/pods-service/pods/shared/files"
 	"github.com/pods-service/pods/shared/pods"
 )
 
@@ -72,9 +73,9 @@ func (s Source) Apart() bool { return s.Claim == "" }
 
 // Folder is where the files of what m mounts are below the root of the share.
 func Folder(tenantID string, m pods.Mount) string {
-	kind := "volumes"
+	object := files.Object{Tenant: tenantID, Kind: files.Volumes, ID: m.SourceID}
 	if m.Type == pods.MountSnapshot {
-		kind = "snapshots"
+		object.Kind = files.Snapshots
 	}
-	return path.Join(tenantID, kind, m.SourceID)
+	return object.SubPath()
 }

@@ -32,6 +32,7 @@ type Store interface {
 	PodStore
 	TemplateStore
 	ImageStore
+	storage.Objects
 
 	DeadLetters(ctx context.Context, limit int) ([]events.DeadLetter, error)
 	ResendDeadLetter(ctx context.Context, eventID, trigger string) error
@@ -99,7 +100,7 @@ type Config struct {
 	Rules     pods.Rules
 	// Mounts decides what pods may mount.
 	Mounts storage.Mounts
-	Tenant    func(id string) pods.Tenant
+	Tenant func(id string) pods.Tenant
 	// TenantAt returns the tenant that has an address on a host.
 	TenantAt func(host string) (auth.Tenant, bool)
 	// Login decides who may visit pods; nil lets nobody log in.

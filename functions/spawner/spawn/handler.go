@@ -27,6 +27,7 @@ type Store interface {
 	UpdateContainer(ctx context.Context, ref pods.Ref, status pods.ContainerStatus) error
 	PodByK8sName(ctx context.Context, k8sName string) (pods.Pod, error)
 	RemoveTombstone(ctx context.Context, uid string) error
+	storage.Objects
 }
 
 // Cluster makes and removes Kubernetes objects, as kube.Client does.
@@ -46,8 +47,6 @@ type Deriver interface {
 // Options are the operator's choices.
 type Options struct {
 	Manifests manifests.Options
-	// Objects knows the volumes and snapshots that pods mount.
-	Objects storage.Objects
 	Now       func() time.Time // nil means time.Now
 	Logger    *slog.Logger     // nil means slog.Default()
 }
@@ -73,7 +72,7 @@ func New(store Store, cluster Cluster, deriver Deriver, options Options) *Handle
 	}
 	return &Handler{
 		store: store, cluster: traced{cluster}, deriver: deriver,
-		options: options.Manifests, mounts: storage.Mounts{Source: options.Manifests.Storage, Objects: options.Objects},
+		options: options.Manifests, mounts: storage.Mounts{Source: options.Manifests.Storage, Objects: store},
 		now: options.Now, logger: options.Logger,
 	}
 }
