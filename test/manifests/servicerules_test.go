@@ -147,7 +147,13 @@ func disruptionIsBounded(d deployment, report func(string, ...any)) {
 }
 
 func usersNamespaceIsAsBuilt(d deployment, report func(string, ...any)) {
-	want := manifests.Namespace(podsNamespace, storage.Source{}).Labels
+	var shared storage.Source
+	for _, settings := range d.of("", "ConfigMap") {
+		if path, found, _ := unstructured.NestedString(settings.Object, "data", "PODS_STORAGE_HOST_PATH"); found {
+			shared.HostPath = path
+		}
+	}
+	want := manifests.Namespace(podsNamespace, shared).Labels
 	got := d.of("", "Namespace").named(podsNamespace).GetLabels()
 	for name, value := range want {
 		if got[name] != value {

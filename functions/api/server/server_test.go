@@ -28,6 +28,7 @@ import (
 	"github.com/pods-service/pods/shared/postgres"
 	"github.com/pods-service/pods/shared/rest"
 	"github.com/pods-service/pods/shared/routes/feed"
+	"github.com/pods-service/pods/shared/storage"
 	"github.com/pods-service/pods/shared/templates"
 )
 
@@ -86,7 +87,7 @@ func newService(t *testing.T, options ...podstest.Option) *service {
 		TenantAt: registry.TenantByHost, Login: visits,
 		Store: store, Tail: noTail{}, Runner: hostRunner{}, Rules: pods.NewRules(), Now: time.Now, Logger: logger,
 		Deriver:   deriver,
-		Allowlist: allowlist,
+		Allowlist: allowlist, Mounts: storage.Mounts{Source: storage.Source{HostPath: "/srv/pods"}, Objects: store},
 		Tenant: func(id string) pods.Tenant {
 			tenant, _ := registry.Tenant(id)
 			return tenant.Tenant
@@ -321,7 +322,7 @@ func TestCreateRefusals(t *testing.T) {
 		"MergedOrder":     {`{"pod_id":"abc","template":"postgres","resources":{"cpu_request":1500}}`, 400, "resources.cpu_x found cpu_request(1500) > cpu_limit(1000)", true},
 		"OwnImageOnTop":   {`{"pod_id":"abc","template":"postgres","image":"evil"}`, 400, "must be in allowlist", true},
 		"TooManyMerged":   {`{"pod_id":"abc","template":"postgres","networking":{"aaa":{},"bbb":{},"ccc":{},"ddd":{}}}`, 400, "may only contain up to 4 stanzas", true},
-		"Volume":          {`{"pod_id":"abc","image":"nginx","volume_mounts":{"vol":{"type":"tapisvolume"}}}`, 400, "tapisvolume is not available", false},
+		"Volume":          {`{"pod_id":"abc","image":"nginx","volume_mounts":{"vol":{"type":"tapisvolume"}}}`, 400, "there is no volume 'vol' that user 'alice' may use", false},
 		"NotJSON":         {`{"pod_id":`, 400, "not valid JSON", true},
 		"TooLarge":        {`{"pod_id":"abc","image":"nginx","description":"` + strings.Repeat("x", 1<<20) + `"}`, 413, "larger than", false},
 		"NULInEverything": {`{"pod_id":"abc","image":"nginx","arguments":["\u0000"]}`, 400, "NUL byte", true},
