@@ -2,7 +2,11 @@ package function
 
 import (
 	"fmt"
+	"log/slog"
 
+	"github.com/pods-service/pods/shared/files"
+	"github.com/pods-service/pods/shared/objects"
+	"github.com/pods-service/pods/shared/postgres"
 	"github.com/pods-service/pods/shared/storage"
 )
 
@@ -25,4 +29,19 @@ func (s SharedStorage) SharedSource() (storage.Source, error) {
 		return storage.Source{}, fmt.Errorf("PODS_STORAGE_HOST_PATH, PODS_STORAGE_NFS, PODS_STORAGE_CLAIM: %w", err)
 	}
 	return source, nil
+}
+
+// OpenObjects opens the volumes and snapshots whose rows are in store. Both are
+// nil when there is no shared storage.
+//
+// Errors: when the folder cannot be opened, or made.
+func (s SharedStorage) OpenObjects(store *postgres.Store, deriver objects.Deriver, logger *slog.Logger) (*objects.Objects, *files.Store, error) {
+	if s.StoragePath == "" {
+		return nil, nil, nil
+	}
+	stored, err := files.Open(s.StoragePath, files.Options{})
+	if err != nil {
+		return nil, nil, fmt.Errorf("PODS_STORAGE_PATH: %w", err)
+	}
+	return objects.New(objects.Options{Store: store, Files: stored, Deriver: deriver, Logger: logger}), stored, nil
 }

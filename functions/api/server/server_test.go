@@ -19,8 +19,10 @@ import (
 	"github.com/pods-service/pods/functions/api/server"
 	"github.com/pods-service/pods/shared/auth"
 	"github.com/pods-service/pods/shared/client"
+	"github.com/pods-service/pods/shared/files"
 	"github.com/pods-service/pods/shared/images"
 	"github.com/pods-service/pods/shared/login"
+	"github.com/pods-service/pods/shared/objects"
 	"github.com/pods-service/pods/shared/permissions"
 	"github.com/pods-service/pods/shared/pods"
 	"github.com/pods-service/pods/shared/podstest"
@@ -41,9 +43,12 @@ func (noTail) ReadNew(context.Context, pods.Ref, string, pods.LogCursor, int) (s
 
 // service is an API on a real database with a real issuer, without a cluster.
 type service struct {
-	t     *testing.T
-	url   string
-	store *postgres.Store
+	t       *testing.T
+	url     string
+	store   *postgres.Store
+	files   *files.Store
+	base    string // the folder of files
+	objects *objects.Objects
 }
 
 func newService(t *testing.T, options ...podstest.Option) *service {
@@ -83,7 +88,14 @@ func newService(t *testing.T, options ...podstest.Option) *service {
 		t.Fatal(err)
 	}
 	deriver := templates.NewDeriver(store, store, func(string) string { return "pods.localhost" })
+	base := t.TempDir()
+	stored, err := files.Open(base, files.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := objects.New(objects.Options{Store: store, Files: stored, Deriver: deriver, Logger: logger})
 	api := server.New(server.Config{
+		Objects: kept, Files: stored,
 		TenantAt: registry.TenantByHost, Login: visits,
 		Store: store, Tail: noTail{}, Runner: hostRunner{}, Rules: pods.NewRules(), Now: time.Now, Logger: logger,
 		Deriver:   deriver,
@@ -109,7 +121,7 @@ func newService(t *testing.T, options ...podstest.Option) *service {
 	running.Start()
 	t.Cleanup(running.Close)
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	return &service{t: t, url: "http://localhost:" + port, store: store}
+	return &service{t: t, files: stored, base: base, objects: kept, url: "http://localhost:" + port, store: store}
 }
 
 // shipped are the templates that the service of the tests comes with.
