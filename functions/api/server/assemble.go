@@ -24,6 +24,7 @@ import (
 	"github.com/pods-service/pods/shared/permissions"
 	"github.com/pods-service/pods/shared/pods"
 	"github.com/pods-service/pods/shared/rest"
+	"github.com/pods-service/pods/shared/storage"
 	"github.com/pods-service/pods/shared/templates"
 )
 
@@ -51,6 +52,8 @@ type Parts struct {
 	Catalog *templates.Catalog
 	Deriver *templates.Deriver
 	Admins  permissions.Admins
+	// Storage is where pods find volumes and snapshots.
+	Storage storage.Source
 	// Objects and Files are as in Config.
 	Objects *objects.Objects
 	Files   *files.Store
@@ -100,7 +103,8 @@ func Assemble(parts Parts) (http.Handler, error) {
 	}
 	api := New(Config{
 		Store: parts.Store, Tail: parts.Tail, Runner: parts.Runner, Deriver: parts.Deriver, Rules: parts.Rules, Now: time.Now, Logger: parts.Logger,
-		Allowlist: allowlist, Objects: parts.Objects, Files: parts.Files,
+		Allowlist: allowlist, Mounts: storage.Mounts{Source: parts.Storage, Objects: parts.Store},
+		Objects: parts.Objects, Files: parts.Files,
 		Tenant: func(id string) pods.Tenant {
 			tenant, _ := parts.Tenants.Tenant(id)
 			return tenant.Tenant

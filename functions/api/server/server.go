@@ -24,6 +24,7 @@ import (
 	"github.com/pods-service/pods/shared/rest"
 	"github.com/pods-service/pods/shared/routes"
 	"github.com/pods-service/pods/shared/routes/traefik"
+	"github.com/pods-service/pods/shared/storage"
 	"github.com/pods-service/pods/shared/templates"
 )
 
@@ -100,7 +101,9 @@ type Config struct {
 	Deriver   *templates.Deriver
 	Allowlist *images.Allowlist
 	Rules     pods.Rules
-	Tenant    func(id string) pods.Tenant
+	// Mounts decides what pods may mount.
+	Mounts storage.Mounts
+	Tenant func(id string) pods.Tenant
 	// TenantAt returns the tenant that has an address on a host.
 	TenantAt func(host string) (auth.Tenant, bool)
 	// Objects and Files are the volumes and snapshots; nil leaves an installation

@@ -30,6 +30,7 @@ import (
 	"github.com/pods-service/pods/shared/postgres"
 	"github.com/pods-service/pods/shared/rest"
 	"github.com/pods-service/pods/shared/routes/feed"
+	"github.com/pods-service/pods/shared/storage"
 	"github.com/pods-service/pods/shared/templates"
 )
 
@@ -92,13 +93,13 @@ func newService(t *testing.T, options ...podstest.Option) *service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	storage := objects.New(objects.Options{Store: store, Files: stored, Deriver: deriver, Logger: logger})
+	kept := objects.New(objects.Options{Store: store, Files: stored, Deriver: deriver, Logger: logger})
 	api := server.New(server.Config{
-		Objects: storage, Files: stored,
+		Objects: kept, Files: stored,
 		TenantAt: registry.TenantByHost, Login: visits,
 		Store: store, Tail: noTail{}, Runner: hostRunner{}, Rules: pods.NewRules(), Now: time.Now, Logger: logger,
 		Deriver:   deriver,
-		Allowlist: allowlist,
+		Allowlist: allowlist, Mounts: storage.Mounts{Source: storage.Source{HostPath: "/srv/pods"}, Objects: store},
 		Tenant: func(id string) pods.Tenant {
 			tenant, _ := registry.Tenant(id)
 			return tenant.Tenant
@@ -120,7 +121,7 @@ func newService(t *testing.T, options ...podstest.Option) *service {
 	running.Start()
 	t.Cleanup(running.Close)
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	return &service{t: t, files: stored, base: base, objects: storage, url: "http://localhost:" + port, store: store}
+	return &service{t: t, files: stored, base: base, objects: kept, url: "http://localhost:" + port, store: store}
 }
 
 // shipped are the templates that the service of the tests comes with.
@@ -333,7 +334,7 @@ func TestCreateRefusals(t *testing.T) {
 		"MergedOrder":     {`{"pod_id":"abc","template":"postgres","resources":{"cpu_request":1500}}`, 400, "resources.cpu_x found cpu_request(1500) > cpu_limit(1000)", true},
 		"OwnImageOnTop":   {`{"pod_id":"abc","template":"postgres","image":"evil"}`, 400, "must be in allowlist", true},
 		"TooManyMerged":   {`{"pod_id":"abc","template":"postgres","networking":{"aaa":{},"bbb":{},"ccc":{},"ddd":{}}}`, 400, "may only contain up to 4 stanzas", true},
-		"Volume":          {`{"pod_id":"abc","image":"nginx","volume_mounts":{"vol":{"type":"tapisvolume"}}}`, 400, "tapisvolume is not available", false},
+		"Volume":          {`{"pod_id":"abc","image":"nginx","volume_mounts":{"vol":{"type":"tapisvolume"}}}`, 400, "there is no volume 'vol' that user 'alice' may use", false},
 		"NotJSON":         {`{"pod_id":`, 400, "not valid JSON", true},
 		"TooLarge":        {`{"pod_id":"abc","image":"nginx","description":"` + strings.Repeat("x", 1<<20) + `"}`, 413, "larger than", false},
 		"NULInEverything": {`{"pod_id":"abc","image":"nginx","arguments":["\u0000"]}`, 400, "NUL byte", true},

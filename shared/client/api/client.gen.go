@@ -1369,16 +1369,22 @@ type ModelsPodsVolumeMount struct {
 	// MountPath The folder in the container, for storage by the id of a volume.
 	MountPath *string `json:"mount_path,omitempty"`
 
+	// MountedBy Who added the mount and whose permission it needs, for storage by the path in the container. A mount of a template needs
+	// that of whoever starts the pod.
+	MountedBy *string `json:"mounted_by,omitempty"`
+
 	// ReadOnly Whether the container may only read, for storage by the path in the container.
 	ReadOnly *bool `json:"read_only,omitempty"`
 
-	// SourceID The id of a volume, for storage by the path in the container.
+	// SourceID The id of a volume or snapshot, for storage by the path in the container.
 	SourceID *string `json:"source_id,omitempty"`
 
 	// SubPath The folder within the volume.
 	SubPath *string `json:"sub_path,omitempty"`
 
-	// Type `pvc`, a claim of the pod's own, which is deleted with the pod.
+	// Type `tapisvolume`, a volume; `tapissnapshot`, a snapshot, which is always read-only; or `pvc`, a claim of the pod's own,
+	// which is deleted with the pod. A volume needs the level `USER`, or `READ` to be read only, a snapshot `READ`: when the
+	// pod is created or changed, and again when it starts.
 	Type *string `json:"type,omitempty"`
 }
 
