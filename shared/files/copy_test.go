@@ -36,7 +36,7 @@ func (f fixture) sample() {
 
 // tree returns what lies at the path without following links: files with their
 // content, links with their target, everything else with its type.
-func tree(t *testing.T, at string) map[string]string {
+func tree(t testing.TB, at string) map[string]string {
 	t.Helper()
 	found := map[string]string{}
 	err := filepath.WalkDir(at, func(path string, entry os.DirEntry, err error) error {
@@ -63,7 +63,7 @@ func tree(t *testing.T, at string) map[string]string {
 	return found
 }
 
-func wantTree(t *testing.T, at string, want map[string]string) {
+func wantTree(t testing.TB, at string, want map[string]string) {
 	t.Helper()
 	got := tree(t, at)
 	for name, content := range want {

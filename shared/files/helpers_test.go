@@ -22,16 +22,16 @@ var clock = time.Date(2030, time.March, 4, 5, 6, 7, 8, time.UTC)
 // fixture is a store with one empty volume.
 type fixture struct {
 	*Store
-	t    *testing.T
+	t    testing.TB
 	base string
 }
 
-func newFixture(t *testing.T, options Options) fixture {
+func newFixture(t testing.TB, options Options) fixture {
 	t.Helper()
 	return newFixtureIn(t, t.TempDir(), options)
 }
 
-func newFixtureIn(t *testing.T, base string, options Options) fixture {
+func newFixtureIn(t testing.TB, base string, options Options) fixture {
 	t.Helper()
 	if options.Now == nil {
 		options.Now = func() time.Time { return clock }
@@ -121,7 +121,7 @@ func (f fixture) wantClean() {
 	}
 }
 
-func wantKind(t *testing.T, what string, err error, want pods.Kind) {
+func wantKind(t testing.TB, what string, err error, want pods.Kind) {
 	t.Helper()
 	if got := pods.KindOf(err); got != want {
 		t.Errorf("%s: kind %q (%v), want %q", what, got, err, want)

@@ -14,7 +14,7 @@ import (
 )
 
 // unzip returns what is in a zip, folders with their slash.
-func unzip(t *testing.T, data []byte) map[string]string {
+func unzip(t testing.TB, data []byte) map[string]string {
 	t.Helper()
 	archive, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
