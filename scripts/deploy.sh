@@ -142,12 +142,31 @@ allow_uploads() {
     --patch '{"data": {"max-revision-timeout-seconds": "3600"}}' >/dev/null
 }
 
+# allow_storage lets the api mount the claim of volumes and snapshots, and on this
+# machine reach the files of any owner, which Knative forbids by default.
+allow_storage() {
+  grep -q 'claimName: storage$' "$DEPLOY/manifests.yaml" || return 0
+  local features=(kubernetes.podspec-persistent-volume-claim kubernetes.podspec-persistent-volume-write)
+  ! grep -q DAC_OVERRIDE "$DEPLOY/manifests.yaml" || features+=(kubernetes.containerspec-addcapabilities)
+  local feature missing=()
+  for feature in "${features[@]}"; do
+    [ "$(kubectl --namespace knative-serving get configmap config-features --output "jsonpath={.data.${feature//./\\.}}" 2>/dev/null)" = enabled ] ||
+      missing+=("$feature")
+  done
+  [ "${#missing[@]}" -gt 0 ] || return 0
+  is_local || fail "the api mounts the storage of volumes: set to \"enabled\" in the ConfigMap config-features of knative-serving: ${missing[*]}"
+  say "Letting Knative's services mount storage"
+  kubectl --namespace knative-serving patch configmap config-features --type merge \
+    --patch "{\"data\": {$(printf '"%s": "enabled"\n' "${missing[@]}" | paste -sd,)}}" >/dev/null
+}
+
 (umask 077 && mkdir -p "$DEPLOY")
 umask 077
 [ "$OVERLAY" != local ] || development_secrets
 write_overlay >"$DEPLOY/kustomization.yaml"
 kubectl kustomize "$DEPLOY" >"$DEPLOY/manifests.yaml"
 allow_uploads
+allow_storage
 
 say "Preparing: namespaces, rights, Broker$([ "$OVERLAY" != local ] || echo ", database, cache")"
 apply pods.io/stage=prepare

@@ -29,9 +29,15 @@ if kubectl get customresourcedefinition clusterdomainclaims.networking.internal.
   kubectl delete clusterdomainclaims --selector app.kubernetes.io/part-of=pods-service >/dev/null
 fi
 
+# The files stay where they are. A claim made anew could not have the volume.
+kubectl delete persistentvolume pods-service-storage --ignore-not-found --timeout=60s >/dev/null
+
 if is_local || [ "${DATA:-keep}" = delete ]; then
   say "Removing the users' pods and volumes"
   kubectl delete namespace pods --ignore-not-found --timeout=180s >/dev/null
+  # The folder of config/knative/overlays/local/storage.yaml; the database that
+  # knew what is in it is gone.
+  ! is_local || as_root rm -rf /var/lib/pods-cluster/storage
 else
   say "The users' pods and volumes stay in the namespace pods; remove them with: DATA=delete make undeploy"
 fi

@@ -27,11 +27,13 @@ import (
 	"github.com/pods-service/pods/shared/auth"
 	"github.com/pods-service/pods/shared/cache"
 	"github.com/pods-service/pods/shared/events"
+	"github.com/pods-service/pods/shared/files"
 	"github.com/pods-service/pods/shared/function"
 	"github.com/pods-service/pods/shared/kube"
 	"github.com/pods-service/pods/shared/login"
 	"github.com/pods-service/pods/shared/logs"
 	"github.com/pods-service/pods/shared/manifests"
+	"github.com/pods-service/pods/shared/objects"
 	"github.com/pods-service/pods/shared/permissions"
 	"github.com/pods-service/pods/shared/postgres"
 	"github.com/pods-service/pods/shared/ratelimit"
@@ -56,6 +58,8 @@ type service struct {
 
 	domain  *function.Domain
 	deriver *templates.Deriver
+	objects *objects.Objects
+	files   *files.Store
 	issuer  *issuer.Issuer
 	siteID  string
 	admins  permissions.Admins
@@ -96,6 +100,9 @@ func (s *service) close() {
 		if listener != nil {
 			_ = listener.Close()
 		}
+	}
+	if s.files != nil {
+		_ = s.files.Close()
 	}
 	if s.cache != nil {
 		_ = s.cache.Close()
@@ -174,6 +181,9 @@ func (s *service) openStore(ctx context.Context) (err error) {
 	s.store = postgres.New(s.pool, postgres.Options{Key: key, Now: time.Now, Committed: s.publisher.Committed})
 	function.ObserveOutbox(s.registry, s.store)
 	s.deriver = s.domain.Deriver(s.store)
+	if s.objects, s.files, err = s.settings.OpenObjects(s.store, s.deriver, s.logger); err != nil {
+		return err
+	}
 	return s.store.Ship(ctx, s.domain.Catalog.Tags())
 }
 
@@ -191,7 +201,7 @@ func (s *service) openEvents(context.Context) error {
 	handlers := map[string]http.Handler{
 		"spawner": spawn.New(s.store, s.cluster, s.deriver, spawn.Options{Logger: s.logger, Manifests: manifests.Options{
 			Overcommit: s.settings.Overcommit, PullPolicy: corev1.PullPolicy(s.settings.PullPolicy),
-			Queues: manifests.Queues(s.domain.Rules.Queues),
+			Queues: manifests.Queues(s.domain.Rules.Queues), Storage: s.settings.storage,
 		}}),
 		"logs": collect.New(s.store, s.logs, s.logger),
 		"health": reconcile.New(s.store, s.cluster, s.deriver, reconcile.Options{
@@ -254,6 +264,7 @@ func (s *service) finishAPI(context.Context) error {
 		Tenants: s.domain.Tenants, Rules: s.domain.Rules, Catalog: s.domain.Catalog, Deriver: s.deriver,
 		LoginKey: s.loginKey, Service: developmentService, GatewayPort: port, Issuer: s.issuer,
 		RouteTable: s.gateway, Address: s.addresses.API,
+		Storage: s.settings.storage, Objects: s.objects, Files: s.files,
 		Checks: map[string]func(context.Context) error{
 			"redis": s.cache.Ping, "kubernetes": s.cluster.Healthy,
 		},

@@ -15,6 +15,7 @@ import (
 	"github.com/pods-service/pods/gateway/dataplane"
 	"github.com/pods-service/pods/shared/function"
 	"github.com/pods-service/pods/shared/ratelimit"
+	"github.com/pods-service/pods/shared/storage"
 )
 
 // settings is all that an operator can choose, from the environment.
@@ -34,8 +35,11 @@ type settings struct {
 	acme.Settings
 	server.Choices
 	function.Compute
+	function.SharedStorage
 	ratelimit.Rates
 	LogLevel string `env:"PODS_LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error"`
+
+	storage storage.Source // of volumes and snapshots, for pods
 }
 
 // readSettings reads the environment and fills in what is empty.
@@ -49,8 +53,28 @@ func readSettings() (settings, error) {
 			return settings{}, err
 		}
 	}
-	s.State, err = filepath.Abs(s.State)
-	return s, err
+	if s.State, err = filepath.Abs(s.State); err != nil {
+		return settings{}, fmt.Errorf("PODS_STATE: %w", err)
+	}
+	return s, s.findStorage()
+}
+
+// findStorage fills in where volumes and snapshots are: in a folder here, which
+// pods find as one of their node's unless another source is named.
+func (s *settings) findStorage() (err error) {
+	if s.StoragePath == "" {
+		s.StoragePath = filepath.Join(s.State, "storage")
+	}
+	if s.StoragePath, err = filepath.Abs(s.StoragePath); err != nil {
+		return fmt.Errorf("PODS_STORAGE_PATH: %w", err)
+	}
+	if s.storage, err = s.SharedSource(); err != nil {
+		return err
+	}
+	if s.storage.IsZero() {
+		s.storage = storage.Source{HostPath: s.StoragePath}
+	}
+	return nil
 }
 
 func defaultState() (string, error) {
@@ -71,8 +95,8 @@ func defaultState() (string, error) {
 func settingsHelp() string {
 	var text strings.Builder
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[settings]()) {
-		if field.Anonymous {
-			continue // its own fields follow
+		if field.Anonymous || !field.IsExported() {
+			continue // its own fields follow, or it is none of them
 		}
 		fmt.Fprintf(&text, "  %-27s %s", field.Tag.Get("env"), field.Tag.Get("help"))
 		if value := field.Tag.Get("envDefault"); value != "" {

@@ -34,7 +34,7 @@ func (s *service) work(ctx context.Context) error {
 // cluster cannot be reached. It fails only when ctx ends.
 func (s *service) prepareCluster(ctx context.Context) error {
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
-		err := s.cluster.EnsureNamespace(ctx, manifests.Namespace(s.settings.Namespace))
+		err := s.cluster.EnsureNamespace(ctx, manifests.Namespace(s.settings.Namespace, s.settings.storage))
 		if err == nil {
 			return nil
 		}

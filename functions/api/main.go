@@ -33,6 +33,7 @@ type settings struct {
 	function.Compute
 	function.Login
 	function.Service
+	function.SharedStorage
 	server.Choices
 	ratelimit.Rates
 	SiteID      string   `env:"PODS_SITE,required,notEmpty"`
@@ -85,6 +86,10 @@ func build(ctx context.Context, f *function.Function, set settings) (http.Handle
 	if err != nil {
 		return nil, err
 	}
+	shared, err := set.SharedSource()
+	if err != nil {
+		return nil, err
+	}
 	state, err := f.OpenState(ctx, set.Storage, key, set.Sink)
 	if err != nil {
 		return nil, err
@@ -96,6 +101,10 @@ func build(ctx context.Context, f *function.Function, set settings) (http.Handle
 	limiter := ratelimit.New(ratelimit.Options{Rates: set.Rates, Shared: state.Cache, Registerer: f.Registry})
 	f.Background(limiter.Run)
 	deriver := domain.Deriver(state.Store)
+	objects, files, err := set.OpenObjects(state.Store, deriver, f.Logger)
+	if err != nil {
+		return nil, err
+	}
 	table := feed.NewOnDemand(feed.Options{Source: feed.Merged{Store: state.Store, Deriver: deriver}, Logger: f.Logger}, state.Cache)
 	f.Background(table.Run)
 	extra := map[string]http.Handler{}
@@ -105,7 +114,7 @@ func build(ctx context.Context, f *function.Function, set settings) (http.Handle
 	handler, err := server.Assemble(server.Parts{
 		Choices: set.Choices, Store: state.Store, Tail: logs.NewReader(cluster), Runner: cluster, SiteID: set.SiteID, Admins: admins, Limiter: limiter,
 		Tenants: domain.Tenants, Rules: rules, Catalog: domain.Catalog, Deriver: deriver,
-		LoginKey: loginKey, Service: service, LoginClients: clients,
+		LoginKey: loginKey, Storage: shared, Objects: objects, Files: files, Service: service, LoginClients: clients,
 		RouteTable: table, Address: fmt.Sprintf("http://localhost:%d", set.Port),
 		GatewayPort: set.GatewayPort, Issuer: tokens, Extra: extra,
 		Checks: map[string]func(context.Context) error{

@@ -26,6 +26,7 @@ type settings struct {
 	function.Sink
 	function.Cluster
 	function.Compute
+	function.SharedStorage
 	Overcommit float64 `env:"PODS_OVERCOMMIT" envDefault:"10"`
 	PullPolicy string  `env:"PODS_IMAGE_PULL_POLICY" envDefault:"Always"`
 }
@@ -45,6 +46,10 @@ func build(ctx context.Context, f *function.Function, set settings) (http.Handle
 	if err != nil {
 		return nil, err
 	}
+	shared, err := set.SharedSource()
+	if err != nil {
+		return nil, err
+	}
 	state, err := f.OpenState(ctx, set.Storage, key, set.Sink)
 	if err != nil {
 		return nil, err
@@ -54,6 +59,6 @@ func build(ctx context.Context, f *function.Function, set settings) (http.Handle
 		return nil, err
 	}
 	return spawn.New(state.Store, cluster, domain.Deriver(state.Store), spawn.Options{Logger: f.Logger, Manifests: manifests.Options{
-		Overcommit: set.Overcommit, PullPolicy: corev1.PullPolicy(set.PullPolicy), Queues: manifests.Queues(rules.Queues),
+		Overcommit: set.Overcommit, PullPolicy: corev1.PullPolicy(set.PullPolicy), Queues: manifests.Queues(rules.Queues), Storage: shared,
 	}}), nil
 }

@@ -47,7 +47,7 @@ func FromPod(pod pods.Pod) Pod {
 		Arguments:            pod.Arguments,
 		EnvironmentVariables: orEmpty(pod.EnvironmentVariables),
 		StatusRequested:      pod.StatusRequested,
-		VolumeMounts:         orEmpty(pod.VolumeMounts),
+		VolumeMounts:         fromMounts(pod.VolumeMounts),
 		TimeToStopDefault:    pod.TimeToStopDefault,
 		TimeToStopInstance:   pod.TimeToStopInstance,
 		Networking:           orEmpty(pod.Networking),
@@ -60,6 +60,20 @@ func FromPod(pod pods.Pod) Pod {
 		UpdateTS:             Time{Time: pod.UpdateTS},
 		StartInstanceTS:      fromTime(pod.StartInstanceTS),
 	}
+}
+
+// fromMounts leaves out who added mounts that are keyed by volume id: that form
+// does not tell.
+func fromMounts(mounts map[string]*pods.VolumeMount) map[string]*pods.VolumeMount {
+	shown := make(map[string]*pods.VolumeMount, len(mounts))
+	for key, mount := range mounts {
+		if mount != nil && mount.MountedBy != "" && !pods.KeyedByPath(key) {
+			mount = new(*mount)
+			mount.MountedBy = ""
+		}
+		shown[key] = mount
+	}
+	return shown
 }
 
 func fromTime(t *time.Time) *Time {

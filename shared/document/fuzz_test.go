@@ -61,7 +61,7 @@ func FuzzPod(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%s cannot be sent back: %v", update, err)
 		}
-		same, err := pod.Update(tenant, patch, pods.NewRules())
+		same, err := pod.Update(pods.Caller{Username: "alice"}, tenant, patch, pods.NewRules())
 		if err != nil {
 			t.Fatalf("%s cannot be sent back: %v", update, err)
 		}

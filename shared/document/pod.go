@@ -72,8 +72,10 @@ func (o object) volumeMounts() pods.Optional[map[string]*pods.VolumeMount] {
 	return pods.Optional[map[string]*pods.VolumeMount]{Set: set, Value: mounts}
 }
 
-// volumeMount reads the form that the key calls for.
+// volumeMount reads the form that the key calls for. Who added the mount is
+// accepted, because clients send back what they were shown, and ignored.
 func (o object) volumeMount(key string) *pods.VolumeMount {
+	o.take("mounted_by")
 	mount := &pods.VolumeMount{Type: o.text("type").Value, SubPath: o.text("sub_path").Value}
 	if !pods.KeyedByPath(key) {
 		mount.MountPath = pointer(o.text("mount_path"))

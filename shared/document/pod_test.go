@@ -165,7 +165,7 @@ func TestUpdateKeepsWhatIsNotSent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	updated, err := pod.Update(tenant, patch, pods.NewRules())
+	updated, err := pod.Update(pods.Caller{Username: "alice"}, tenant, patch, pods.NewRules())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +175,7 @@ func TestUpdateKeepsWhatIsNotSent(t *testing.T) {
 	if path := updated.VolumeMounts["data"].MountPath; path == nil || *path != "/data" {
 		t.Errorf("mount path %v, want the stored /data", path)
 	}
-	if _, err := pod.Update(tenant, pods.Patch{ID: pods.Some("other")}, pods.NewRules()); pods.KindOf(err) != pods.KindInvalid {
+	if _, err := pod.Update(pods.Caller{Username: "alice"}, tenant, pods.Patch{ID: pods.Some("other")}, pods.NewRules()); pods.KindOf(err) != pods.KindInvalid {
 		t.Errorf("renaming = %v, want invalid", err)
 	}
 }

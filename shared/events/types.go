@@ -30,6 +30,15 @@ const (
 	// TypePodLogsDue: the new output of some pods is to be collected; the store
 	// says of which. Read by logs.
 	TypePodLogsDue = "io.pods.pod.logs_due.v1"
+	// TypeSnapshotDue: another copy of a schedule is to be made, as the data
+	// says. Read by api.
+	TypeSnapshotDue = "io.pods.snapshot.due.v1"
+	// TypeVolumeMeasureDue: some volumes are to be measured; the store says which.
+	// Read by api.
+	TypeVolumeMeasureDue = "io.pods.volume.measure_due.v1"
+	// TypeVolumeCleanUpDue: work on volumes or snapshots was left undone, or what
+	// was deleted is to go for good; the store says which. Read by api.
+	TypeVolumeCleanUpDue = "io.pods.volume.clean_up_due.v1"
 )
 
 // The types of events that come from the cluster: a tick of the clock, and
@@ -69,6 +78,34 @@ func Data(pod pods.Pod) PodData {
 // NewLogsDue returns an event pod.logs_due. It is about no pod in particular.
 func NewLogsDue(source pods.Actor, now time.Time) cloudevents.Event {
 	return newEvent(TypePodLogsDue, source, now)
+}
+
+// NewVolumeMeasureDue returns an event volume.measure_due. It is about no volume
+// in particular.
+func NewVolumeMeasureDue(source pods.Actor, now time.Time) cloudevents.Event {
+	return newEvent(TypeVolumeMeasureDue, source, now)
+}
+
+// NewVolumeCleanUpDue returns an event volume.clean_up_due. It is about no volume
+// in particular.
+func NewVolumeCleanUpDue(source pods.Actor, now time.Time) cloudevents.Event {
+	return newEvent(TypeVolumeCleanUpDue, source, now)
+}
+
+// SnapshotDue is the data of snapshot.due.
+type SnapshotDue struct {
+	TenantID   string    `json:"tenant_id"`
+	SnapshotID string    `json:"snapshot_id"` // of the schedule
+	DueAt      time.Time `json:"due_at"`
+}
+
+// NewSnapshotDue returns an event snapshot.due.
+func NewSnapshotDue(source pods.Actor, data SnapshotDue, now time.Time) cloudevents.Event {
+	event := newEvent(TypeSnapshotDue, source, now)
+	event.SetSubject(data.TenantID + "/" + data.SnapshotID)
+	// Marshalling strings and a time of this era cannot fail.
+	_ = event.SetData(cloudevents.ApplicationJSON, data)
+	return event
 }
 
 func newEvent(eventType string, source pods.Actor, now time.Time) cloudevents.Event {

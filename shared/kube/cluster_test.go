@@ -20,6 +20,7 @@ import (
 	"github.com/pods-service/pods/shared/kube"
 	"github.com/pods-service/pods/shared/manifests"
 	"github.com/pods-service/pods/shared/pods"
+	"github.com/pods-service/pods/shared/storage"
 )
 
 // The tests of this file talk to the cluster of TEST_KUBECONFIG, which must run
@@ -46,7 +47,7 @@ func clusterClient(t *testing.T) (context.Context, *kube.Client) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), clusterTimeout)
 	t.Cleanup(cancel)
-	if err := client.EnsureNamespace(ctx, manifests.Namespace(client.Namespace())); err != nil {
+	if err := client.EnsureNamespace(ctx, manifests.Namespace(client.Namespace(), storage.Source{})); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

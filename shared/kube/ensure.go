@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/pods-service/pods/shared/manifests"
 )
@@ -101,16 +103,29 @@ func (c *Client) EnsureClaim(ctx context.Context, claim *corev1.PersistentVolume
 	return &OccupiedError{Name: claim.Name}
 }
 
-// EnsureNamespace makes namespace when it does not exist, and leaves it as it
-// is when it does.
+// EnsureNamespace makes namespace when it does not exist. One that is there is
+// left as it is, but for the security level that an earlier version or another
+// kind of storage has given it.
 func (c *Client) EnsureNamespace(ctx context.Context, namespace *corev1.Namespace) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	_, err := c.api.CoreV1().Namespaces().Create(ctx, namespace, metav1.CreateOptions{})
-	if apierrors.IsAlreadyExists(err) {
+	api := c.api.CoreV1().Namespaces()
+	_, err := api.Create(ctx, namespace, metav1.CreateOptions{})
+	if !apierrors.IsAlreadyExists(err) {
+		return translate(err, fmt.Sprintf("create namespace %s", namespace.Name))
+	}
+	existing, err := api.Get(ctx, namespace.Name, metav1.GetOptions{})
+	if err != nil {
+		return translate(err, fmt.Sprintf("get namespace %s", namespace.Name))
+	}
+	want, have := namespace.Labels[manifests.LabelSecurity], existing.Labels[manifests.LabelSecurity]
+	isOurs := existing.Labels[manifests.LabelManagedBy] == manifests.ManagedBy && slices.Contains(manifests.SecurityLevels, have)
+	if !isOurs || have == want {
 		return nil
 	}
-	return translate(err, fmt.Sprintf("create namespace %s", namespace.Name))
+	patch := fmt.Appendf(nil, `{"metadata": {"labels": {%q: %q}}}`, manifests.LabelSecurity, want)
+	_, err = api.Patch(ctx, namespace.Name, types.MergePatchType, patch, metav1.PatchOptions{})
+	return translate(err, fmt.Sprintf("label namespace %s", namespace.Name))
 }
 
 func sameRun(one, other metav1.Object) bool {

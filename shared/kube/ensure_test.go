@@ -6,11 +6,14 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	k8stesting "k8s.io/client-go/testing"
 
 	"github.com/pods-service/pods/shared/manifests"
 	"github.com/pods-service/pods/shared/pods"
+	"github.com/pods-service/pods/shared/storage"
 )
 
 func TestEnsureMakesEverything(t *testing.T) {
@@ -119,13 +122,51 @@ func TestEnsureKeepsClaim(t *testing.T) {
 	}
 }
 
-func TestEnsureNamespaceTwice(t *testing.T) {
+func TestEnsureNamespace(t *testing.T) {
 	t.Parallel()
 
-	client, _ := testClient()
-	for range 2 {
-		if err := client.EnsureNamespace(t.Context(), manifests.Namespace("new")); err != nil {
-			t.Errorf("EnsureNamespace: %v", err)
-		}
+	hostPath := storage.Source{HostPath: "/srv/pods"}
+	tests := map[string]struct {
+		existing map[string]string // labels; nil for no namespace
+		shared   storage.Source
+		want     string
+	}{
+		"New":           {nil, storage.Source{}, "baseline"},
+		"NewHostPath":   {nil, hostPath, "privileged"},
+		"Same":          {labels("baseline"), storage.Source{}, "baseline"},
+		"NeedsHostPath": {labels("baseline"), hostPath, "privileged"},
+		"NeedsNone":     {labels("privileged"), storage.Source{}, "baseline"},
+		"Stricter":      {labels("restricted"), hostPath, "restricted"},
+		"NotOurs":       {map[string]string{manifests.LabelSecurity: "baseline"}, hostPath, "baseline"},
 	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			client, api := testClient()
+			namespaces := api.CoreV1().Namespaces()
+			if tc.existing != nil {
+				existing := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "users", Labels: tc.existing}}
+				if _, err := namespaces.Create(t.Context(), existing, metav1.CreateOptions{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for range 2 {
+				if err := client.EnsureNamespace(t.Context(), manifests.Namespace("users", tc.shared)); err != nil {
+					t.Errorf("EnsureNamespace: %v", err)
+				}
+			}
+			got, err := namespaces.Get(t.Context(), "users", metav1.GetOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if level := got.Labels[manifests.LabelSecurity]; level != tc.want {
+				t.Errorf("the level is %q, want %q", level, tc.want)
+			}
+		})
+	}
+}
+
+func labels(level string) map[string]string {
+	return map[string]string{manifests.LabelManagedBy: manifests.ManagedBy, manifests.LabelSecurity: level}
 }

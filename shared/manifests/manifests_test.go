@@ -15,6 +15,7 @@ import (
 
 	"github.com/pods-service/pods/shared/manifests"
 	"github.com/pods-service/pods/shared/pods"
+	"github.com/pods-service/pods/shared/storage"
 	"github.com/pods-service/pods/shared/templates"
 )
 
@@ -42,6 +43,18 @@ func testCredentials() pods.Credentials {
 	return pods.Credentials{
 		UserUsername: "db", UserPassword: "not-a-real-user-password",
 		AdminUsername: "podsservice", AdminPassword: "not-a-real-admin-password",
+	}
+}
+
+// withStorage mounts a volume in both forms, a part of it, and a snapshot that
+// the user wants to write to.
+func withStorage(p *pods.Pod) {
+	p.VolumeMounts = map[string]*pods.VolumeMount{
+		"results":   {Type: pods.MountVolume, MountPath: new("/results")},
+		"/again":    {Type: pods.MountVolume, SourceID: new("results"), ReadOnly: new(true)},
+		"/part":     {Type: pods.MountVolume, SourceID: new("results"), SubPath: "a//b/."},
+		"/snapshot": {Type: pods.MountSnapshot, SourceID: new("results"), ReadOnly: new(false)},
+		"/removed":  nil,
 	}
 }
 
@@ -98,6 +111,22 @@ func TestBuildGolden(t *testing.T) {
 				"/removed":  nil,
 			}
 		}), options: manifests.Options{StorageClass: "fast"}},
+		"storage-host-path": {
+			pod:     testPod(withStorage),
+			options: manifests.Options{Storage: storage.Source{HostPath: "/srv/pods"}},
+		},
+		"storage-nfs": {
+			pod:     testPod(withStorage),
+			options: manifests.Options{Storage: storage.Source{Server: "files.example", Export: "/export/pods"}},
+		},
+		"storage-claim": {
+			pod: testPod(func(p *pods.Pod) {
+				withStorage(p)
+				delete(p.VolumeMounts, "/part") // of a claim only the whole of a volume can be mounted
+				p.VolumeMounts["/own"] = &pods.VolumeMount{Type: pods.MountPVC}
+			}),
+			options: manifests.Options{Storage: storage.Source{Claim: "shared"}},
+		},
 		"operator-options": {
 			pod: testPod(func(p *pods.Pod) {
 				p.Image = "registry.example:5000/cuda@sha256:00"
@@ -191,7 +220,9 @@ func TestBuildRefuses(t *testing.T) {
 	tests := map[string]struct {
 		change  func(*pods.Pod)
 		profile templates.Profile
+		storage storage.Source
 	}{
+		"PartOfClaim": {change: withStorage, storage: storage.Source{Claim: "shared"}},
 		"Volume": {change: func(p *pods.Pod) {
 			p.VolumeMounts = map[string]*pods.VolumeMount{"vol": {Type: pods.MountVolume}}
 		}},
@@ -205,7 +236,7 @@ func TestBuildRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
-			_, err := manifests.Build(testPod(tc.change), testCredentials(), tc.profile, manifests.Options{})
+			_, err := manifests.Build(testPod(tc.change), testCredentials(), tc.profile, manifests.Options{Storage: tc.storage})
 			if got := pods.KindOf(err); got != pods.KindInvalid {
 				t.Errorf("Build: kind %q (%v), want invalid", got, err)
 			}
@@ -281,7 +312,7 @@ func TestRequestsOvercommit(t *testing.T) {
 func TestNamespaceGolden(t *testing.T) {
 	t.Parallel()
 
-	got, err := yaml.Marshal(manifests.Namespace("pods"))
+	got, err := yaml.Marshal(manifests.Namespace("pods", storage.Source{Claim: "shared"}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/pods-service/pods/shared/pods"
+	"github.com/pods-service/pods/shared/storage"
 	"github.com/pods-service/pods/shared/templates"
 )
 
@@ -37,6 +38,9 @@ type Options struct {
 	// Queues holds the compute queues by name. A pod of a queue that is not there
 	// runs where those of the default one do.
 	Queues map[string]Queue
+	// Storage is where volumes and snapshots are; the zero value makes pods that
+	// mount any fail.
+	Storage storage.Source
 	// StorageClass is that of the claims made for pvc mounts; empty means the
 	// cluster's default.
 	StorageClass string

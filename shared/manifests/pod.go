@@ -1,6 +1,7 @@
 package manifests
 
 import (
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -16,7 +17,7 @@ import (
 // Errors: KindInvalid when the pod asks for a volume, a GPU or a profile that
 // this installation does not have.
 func Pod(pod pods.Pod, creds pods.Credentials, profile templates.Profile, options Options) (*corev1.Pod, error) {
-	volumes, mounts, err := storage(pod)
+	volumes, mounts, err := volumes(pod, options.Storage)
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +39,7 @@ func Pod(pod pods.Pod, creds pods.Credentials, profile templates.Profile, option
 			AutomountServiceAccountToken:  new(false),
 			NodeSelector:                  queue.NodeSelector,
 			Tolerations:                   queue.Tolerations,
-			SecurityContext:               podSecurity(len(volumes) > 0),
+			SecurityContext:               podSecurity(pod),
 		},
 	}, nil
 }
@@ -47,13 +48,18 @@ func Pod(pod pods.Pod, creds pods.Credentials, profile templates.Profile, option
 // can write to them. Any number does: Kubernetes puts the container in it.
 const volumesGroup = 65533
 
-func podSecurity(hasVolumes bool) *corev1.PodSecurityContext {
+func podSecurity(pod pods.Pod) *corev1.PodSecurityContext {
 	security := &corev1.PodSecurityContext{
 		SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
 	}
-	if hasVolumes {
+	switch mounts := pod.Mounts(); {
+	case slices.ContainsFunc(mounts, func(m pods.Mount) bool { return !m.IsShared() }):
 		security.FSGroup = new(int64(volumesGroup))
 		security.FSGroupChangePolicy = new(corev1.FSGroupChangeOnRootMismatch)
+	case len(mounts) > 0:
+		// In the group all the same; nobody goes through shared storage to give
+		// all files to it.
+		security.SupplementalGroups = []int64{volumesGroup}
 	}
 	return security
 }

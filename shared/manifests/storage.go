@@ -1,13 +1,13 @@
 package manifests
 
 import (
-	"maps"
-	"slices"
+	"path"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/pods-service/pods/shared/pods"
+	"github.com/pods-service/pods/shared/storage"
 )
 
 // claimSize is what a claim made for a pod asks for.
@@ -39,50 +39,66 @@ func Claims(pod pods.Pod, options Options) []*corev1.PersistentVolumeClaim {
 	return claims
 }
 
-// storage returns the volumes of pod and where they appear in the container,
+// volumes returns the volumes of pod and where they appear in the container,
 // in the order of their mount keys.
-func storage(pod pods.Pod) ([]corev1.Volume, []corev1.VolumeMount, error) {
+//
+// Errors: KindInvalid for a mount that cannot be made on this installation.
+func volumes(pod pods.Pod, shared storage.Source) ([]corev1.Volume, []corev1.VolumeMount, error) {
+	var list []corev1.Volume
 	var mounts []corev1.VolumeMount
-	for _, mount := range normalMounts(pod) {
-		if mount.Type != pods.MountPVC {
-			return nil, nil, pods.Invalid("The mount at %s cannot be made: %s volumes are not available on this installation.",
-				mount.Path, mount.Type)
+	seen := map[string]bool{}
+	for _, mount := range pod.Mounts() {
+		if err := shared.Supports(mount); err != nil {
+			return nil, nil, err
+		}
+		volume, subPath := claimVolume(pod, mount), mount.SubPath
+		if mount.IsShared() {
+			volume, subPath = sharedVolume(pod, mount, shared)
+		}
+		if !seen[volume.Name] {
+			seen[volume.Name] = true
+			list = append(list, volume)
 		}
 		mounts = append(mounts, corev1.VolumeMount{
-			Name:      volumeName(pod, mount),
-			MountPath: mount.Path,
-			SubPath:   mount.SubPath,
-			ReadOnly:  mount.ReadOnly,
+			Name: volume.Name, MountPath: mount.Path, SubPath: subPath, ReadOnly: mount.ReadOnly,
 		})
 	}
-	var volumes []corev1.Volume
-	for _, mount := range claimMounts(pod) {
-		source := corev1.PersistentVolumeClaimVolumeSource{ClaimName: claimName(pod, mount)}
-		volumes = append(volumes, corev1.Volume{
-			Name:         volumeName(pod, mount),
-			VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &source},
-		})
-	}
-	return volumes, mounts, nil
+	return list, mounts, nil
 }
 
-// normalMounts returns the mounts of pod in the order of their keys, without
-// those that were removed.
-func normalMounts(pod pods.Pod) []pods.Mount {
-	var mounts []pods.Mount
-	for _, key := range slices.Sorted(maps.Keys(pod.VolumeMounts)) {
-		if mount := pod.VolumeMounts[key]; mount != nil {
-			mounts = append(mounts, pods.NormalizeMount(key, *mount))
+// claimVolume is the claim of the pod's own that mount shows.
+func claimVolume(pod pods.Pod, mount pods.Mount) corev1.Volume {
+	return corev1.Volume{Name: volumeName(pod, mount), VolumeSource: corev1.VolumeSource{
+		PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: claimName(pod, mount)},
+	}}
+}
+
+// sharedVolume is the volume or snapshot that mount shows, and the folder in it.
+// It is a Kubernetes volume of its own where the source allows that: see
+// storage.Source.Apart. Nothing is made on the way, but by a claim.
+func sharedVolume(pod pods.Pod, mount pods.Mount, shared storage.Source) (corev1.Volume, string) {
+	folder := storage.Folder(pod.TenantID, mount)
+	if shared.Claim != "" {
+		return corev1.Volume{Name: "storage", VolumeSource: corev1.VolumeSource{
+			PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: shared.Claim},
+		}}, folder
+	}
+	volume := corev1.Volume{Name: "storage-" + shortHash(folder)}
+	if shared.Server != "" {
+		volume.NFS = &corev1.NFSVolumeSource{Server: shared.Server, Path: path.Join(shared.Export, folder)}
+	} else {
+		volume.HostPath = &corev1.HostPathVolumeSource{
+			Path: path.Join(shared.HostPath, folder), Type: new(corev1.HostPathDirectory),
 		}
 	}
-	return mounts
+	return volume, mount.SubPath
 }
 
 // claimMounts returns the first mount of every claim.
 func claimMounts(pod pods.Pod) []pods.Mount {
 	var mounts []pods.Mount
 	seen := map[string]bool{}
-	for _, mount := range normalMounts(pod) {
+	for _, mount := range pod.Mounts() {
 		source := claimSource(mount)
 		if mount.Type == pods.MountPVC && !seen[source] {
 			seen[source] = true

@@ -43,6 +43,8 @@ type Type struct {
 var (
 	PodType      = Type{Noun: "pod", Visited: true}
 	TemplateType = Type{Noun: "template", Shared: true}
+	VolumeType   = Type{Noun: "volume"}
+	SnapshotType = Type{Noun: "snapshot"}
 	// VisitType is a pod as visitors come to it, over the network.
 	VisitType = Type{Noun: "pod", Shared: true}
 )

@@ -63,7 +63,7 @@ func (p Pod) Definition() Patch {
 		Command:              Optional[[]string]{p.HasModified("command"), spec.Command},
 		Arguments:            Optional[[]string]{p.HasModified("arguments"), spec.Arguments},
 		EnvironmentVariables: Optional[map[string]string]{p.HasModified("environment_variables"), spec.EnvironmentVariables},
-		VolumeMounts:         Optional[map[string]*VolumeMount]{p.HasModified("volume_mounts"), spec.VolumeMounts},
+		VolumeMounts:         Optional[map[string]*VolumeMount]{p.HasModified("volume_mounts"), withoutUsers(spec.VolumeMounts)},
 		TimeToStopDefault:    Optional[int64]{p.HasModified("time_to_stop_default"), spec.TimeToStopDefault},
 		TimeToStopInstance:   Optional[*int64]{spec.TimeToStopInstance != nil && p.HasModified("time_to_stop_instance"), spec.TimeToStopInstance},
 		Networking:           Optional[map[string]Networking]{p.HasModified("networking"), withoutURLs(spec.Networking)},
@@ -83,8 +83,8 @@ func (p Pod) modified(field, text string) Optional[string] {
 	return Optional[string]{p.HasModified(field) && text != "", text}
 }
 
-// apply lays the fields that p sets over spec.
-func (p Patch) apply(spec *Spec) {
+// apply lays the fields that p, sent by user, sets over spec.
+func (p Patch) apply(spec *Spec, user string) {
 	set(&spec.Image, p.Image)
 	set(&spec.Template, p.Template)
 	set(&spec.Description, p.Description)
@@ -99,21 +99,8 @@ func (p Patch) apply(spec *Spec) {
 		spec.Resources = p.Resources.Value.Over(spec.Resources)
 	}
 	if p.VolumeMounts.Set {
-		spec.VolumeMounts = keepMountPaths(p.VolumeMounts.Value, spec.VolumeMounts)
+		spec.VolumeMounts = mountedBy(user, p.VolumeMounts.Value, spec.VolumeMounts)
 	}
-}
-
-// keepMountPaths fills in the mount path of mounts that come back keyed by
-// volume id without one, as clients that know only the other form send them.
-func keepMountPaths(sent, stored map[string]*VolumeMount) map[string]*VolumeMount {
-	for key, mount := range sent {
-		known := stored[key]
-		if KeyedByPath(key) || mount == nil || mount.MountPath != nil || known == nil {
-			continue
-		}
-		mount.MountPath = known.MountPath
-	}
-	return sent
 }
 
 // New returns the pod that caller asks for with patch, in the status that its
@@ -134,12 +121,13 @@ func New(caller Caller, tenant Tenant, patch Patch, rules Rules, uid string, now
 		Status:          StatusStopped,
 		StatusRequested: DesiredOn,
 		K8sName:         Name(caller.SiteID, caller.TenantID, patch.ID.Value),
+		StartedBy:       caller.Username,
 		CreationTS:      now,
 		UpdateTS:        now,
 		StatusSince:     now,
 	}
 	pod.Modified = mergeNames(nil, patch.names())
-	patch.apply(&pod.Spec)
+	patch.apply(&pod.Spec, caller.Username)
 	set(&pod.StatusRequested, patch.StatusRequested)
 	if pod.StatusRequested == DesiredRestart {
 		pod.StatusRequested = DesiredOn
@@ -152,17 +140,17 @@ func New(caller Caller, tenant Tenant, patch Patch, rules Rules, uid string, now
 	return pod, nil
 }
 
-// Update returns p with what patch sets, and its URLs made anew. The wish is
+// Update returns p with what caller sets with patch, and its URLs made anew. The wish is
 // not touched: see the store's moves. UpdateTS and the time to stop stay as
 // they are too.
 //
 // Errors: KindInvalid naming every field at fault.
-func (p Pod) Update(tenant Tenant, patch Patch, rules Rules) (Pod, error) {
+func (p Pod) Update(caller Caller, tenant Tenant, patch Patch, rules Rules) (Pod, error) {
 	if err := InvalidFields(rules.checkUpdate(patch, p)); err != nil {
 		return Pod{}, err
 	}
 	p.Spec = p.Clone()
-	patch.apply(&p.Spec)
+	patch.apply(&p.Spec, caller.Username)
 	p.Modified = mergeNames(p.Modified, patch.names())
 	p.Networking = WithURLs(p.Networking, p.ID, tenant.PodsDomain)
 	return p, nil

@@ -32,6 +32,9 @@ type Pod struct {
 	// StatusSince is when Status was entered; deadlines count from it.
 	StatusSince time.Time
 
+	// StartedBy is the user who last asked for a start, or made the pod.
+	StartedBy string
+
 	// K8sName names the Kubernetes objects: see Name.
 	K8sName string
 	// Address is the pod's IP address while it is AVAILABLE, else empty.

@@ -36,6 +36,9 @@ const (
 	DesiredRestart Desired = "RESTART" // OFF, then ON once it has stopped
 )
 
+// Starts reports whether d asks for a start.
+func (d Desired) Starts() bool { return d == DesiredOn || d == DesiredRestart }
+
 // Actor is the part of the service that moves a pod to another status.
 type Actor string
 

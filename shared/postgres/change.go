@@ -61,7 +61,7 @@ func (s *Store) ChangePod(ctx context.Context, tenantID, podID string, by pods.C
 		if err != nil {
 			return err
 		}
-		changed, err = t.apply(ctx, pod, wanted)
+		changed, err = t.apply(ctx, pod, by, wanted)
 		return err
 	})
 	if err != nil {
@@ -70,8 +70,11 @@ func (s *Store) ChangePod(ctx context.Context, tenantID, podID string, by pods.C
 	return changed, nil
 }
 
-// apply stores change on pod, whose row is locked.
-func (t *tx) apply(ctx context.Context, pod pods.Pod, change Change) (pods.Pod, error) {
+// apply stores change, asked for by caller by, on pod, whose row is locked.
+func (t *tx) apply(ctx context.Context, pod pods.Pod, by pods.Caller, change Change) (pods.Pod, error) {
+	if change.Wish.Starts() {
+		pod.StartedBy = by.Username
+	}
 	pod, err := t.updateSpec(ctx, pod, change)
 	if err != nil {
 		return pods.Pod{}, fmt.Errorf("change pod %s: %w", pod.ID, err)
@@ -100,7 +103,7 @@ func (t *tx) updateSpec(ctx context.Context, pod pods.Pod, change Change) (pods.
 			environment_variables = @environment_variables, volume_mounts = @volume_mounts,
 			time_to_stop_default = @time_to_stop_default, time_to_stop_instance = @time_to_stop_instance,
 			networking = @networking, resources = @resources, compute_queue = @compute_queue, modified = @modified,
-			status_requested = @status_requested, time_to_stop_ts = @time_to_stop_ts, update_ts = @now
+			status_requested = @status_requested, started_by = @started_by, time_to_stop_ts = @time_to_stop_ts, update_ts = @now
 		WHERE p.tenant_id = @tenant_id AND p.pod_id = @pod_id
 		RETURNING` + podColumns
 
@@ -116,7 +119,7 @@ func (t *tx) updateSpec(ctx context.Context, pod pods.Pod, change Change) (pods.
 	args := specArgs(pod.Spec, pod.Modified)
 	maps.Copy(args, pgx.StrictNamedArgs{
 		"tenant_id": pod.TenantID, "pod_id": pod.ID, "now": t.now,
-		"status_requested": pod.StatusRequested, "time_to_stop_ts": pod.TimeToStopTS,
+		"status_requested": pod.StatusRequested, "started_by": pod.StartedBy, "time_to_stop_ts": pod.TimeToStopTS,
 	})
 	return one(ctx, t, query, args)
 }

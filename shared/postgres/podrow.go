@@ -15,7 +15,7 @@ const podColumns = `
 	p.tenant_id, p.pod_id, p.site_id, p.uid, p.instance, p.k8s_name,
 	p.image, p.template, p.description, p.command, p.arguments, p.environment_variables, p.volume_mounts,
 	p.time_to_stop_default, p.time_to_stop_instance, p.networking, p.resources, p.compute_queue, p.modified,
-	p.status, p.status_requested, p.status_container, p.status_since, p.address,
+	p.status, p.status_requested, p.status_container, p.status_since, p.address, p.started_by,
 	p.creation_ts, p.update_ts, p.start_instance_ts, p.time_to_stop_ts`
 
 // permissionsColumn lists the entries of the pod p in their order.
@@ -31,7 +31,7 @@ func scanPod(row pgx.Row, more ...any) (pods.Pod, error) {
 		&p.TenantID, &p.ID, &p.SiteID, &p.UID, &p.Instance, &p.K8sName,
 		&p.Image, &p.Template, &p.Description, &p.Command, &p.Arguments, &p.EnvironmentVariables, &p.VolumeMounts,
 		&p.TimeToStopDefault, &p.TimeToStopInstance, &p.Networking, &p.Resources, &p.ComputeQueue, &p.Modified,
-		(*string)(&p.Status), (*string)(&p.StatusRequested), &p.StatusContainer, &p.StatusSince, &p.Address,
+		(*string)(&p.Status), (*string)(&p.StatusRequested), &p.StatusContainer, &p.StatusSince, &p.Address, &p.StartedBy,
 		&p.CreationTS, &p.UpdateTS, &p.StartInstanceTS, &p.TimeToStopTS,
 	)
 	err := row.Scan(append(columns, more...))

@@ -71,6 +71,7 @@ func TestColumnsInTheOrderOfFields(t *testing.T) {
 		},
 		Modified: []string{"modified"},
 		Status:   "status", StatusRequested: "status_requested", StatusSince: moment("status_since"), Address: "address",
+		StartedBy:  "started_by",
 		CreationTS: moment("creation_ts"), UpdateTS: moment("update_ts"),
 		StartInstanceTS: new(moment("start_instance_ts")), TimeToStopTS: new(moment("time_to_stop_ts")),
 	}

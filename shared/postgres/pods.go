@@ -52,18 +52,18 @@ func (c *changes) insertPod(pod pods.Pod, created *pods.Pod) {
 			tenant_id, pod_id, site_id, uid, instance, k8s_name,
 			image, template, description, command, arguments, environment_variables, volume_mounts,
 			time_to_stop_default, time_to_stop_instance, networking, resources, compute_queue, modified,
-			status, status_requested, status_container, status_since, address, creation_ts, update_ts)
+			status, status_requested, status_container, status_since, address, started_by, creation_ts, update_ts)
 		VALUES (
 			@tenant_id, @pod_id, @site_id, @uid, @instance, @k8s_name,
 			@image, @template, @description, @command, @arguments, @environment_variables, @volume_mounts,
 			@time_to_stop_default, @time_to_stop_instance, @networking, @resources, @compute_queue, @modified,
-			@status, @status_requested, '{}', @status_since, '', @creation_ts, @update_ts)
+			@status, @status_requested, '{}', @status_since, '', @started_by, @creation_ts, @update_ts)
 		RETURNING` + podColumns
 
 	args := specArgs(pod.Spec, pod.Modified)
 	maps.Copy(args, refArgs(pod.Ref(), pgx.StrictNamedArgs{
 		"site_id": pod.SiteID, "k8s_name": pod.K8sName,
-		"status": pod.Status, "status_requested": pod.StatusRequested, "status_since": pod.StatusSince,
+		"status": pod.Status, "status_requested": pod.StatusRequested, "status_since": pod.StatusSince, "started_by": pod.StartedBy,
 		"creation_ts": pod.CreationTS, "update_ts": pod.UpdateTS,
 	}))
 	c.batch.Queue(query, named(args)).Query(func(rows pgx.Rows) error {

@@ -35,6 +35,7 @@ var conflicts = map[string]string{
 	"templates_pkey":     "A template of that id is already there.",
 	"template_tags_pkey": "A tag of that name was added in the same second.",
 	"images_pkey":        "The image is already there.",
+	"storage_pkey":       "A volume or snapshot of that id is already there.",
 }
 
 // translate turns what the driver reports into the domain's errors. It alone

@@ -124,18 +124,23 @@ func (c *changes) emitData(eventType string, by pods.Actor, data events.PodData)
 
 // emitIn adds an event that belongs to the trace that traceparent names.
 func (c *changes) emitIn(traceparent, eventType string, by pods.Actor, data events.PodData) error {
+	event := events.NewPod(eventType, by, data, c.now)
+	telemetry.SetTraceparent(&event, traceparent)
+	return c.send(data.TenantID, event)
+}
+
+// send adds an event to the outbox.
+func (c *changes) send(tenantID string, event cloudevents.Event) error {
 	const query = `
 		INSERT INTO outbox (tenant_id, event_id, event, created_at)
 		VALUES (@tenant_id, @event_id, @event, @now)`
 
-	event := events.NewPod(eventType, by, data, c.now)
-	telemetry.SetTraceparent(&event, traceparent)
 	document, err := json.Marshal(event)
 	if err != nil {
-		return fmt.Errorf("encode event %s: %w", eventType, err)
+		return fmt.Errorf("encode event %s: %w", event.Type(), err)
 	}
 	c.batch.Queue(query, named{
-		"tenant_id": data.TenantID, "event_id": event.ID(), "event": document, "now": c.now,
+		"tenant_id": tenantID, "event_id": event.ID(), "event": document, "now": c.now,
 	})
 	c.events = append(c.events, event)
 	return nil

@@ -66,7 +66,7 @@ const baselineColumns = `
 	p.tenant_id, p.pod_id, p.site_id, p.uid, p.instance, p.k8s_name,
 	p.image, p.template, p.description, p.command, p.arguments, p.environment_variables, p.volume_mounts,
 	p.time_to_stop_default, p.time_to_stop_instance, p.networking, p.resources, p.compute_queue, p.modified,
-	p.status, p.status_requested, p.status_container, p.status_since, p.address,
+	p.status, p.status_requested, p.status_container, p.status_since, p.address, p.started_by,
 	p.creation_ts, p.update_ts, p.start_instance_ts, p.time_to_stop_ts`
 
 // scanBaseline reads baselineColumns, and what more holds.
@@ -77,7 +77,7 @@ func scanBaseline(row pgx.Row, more ...any) (client.Pod, error) {
 		nil, &pod.PodID, nil, nil, nil, nil,
 		&pod.Image, &pod.Template, &pod.Description, &pod.Command, &pod.Arguments, &pod.EnvironmentVariables, &pod.VolumeMounts,
 		&pod.TimeToStopDefault, &pod.TimeToStopInstance, &pod.Networking, &pod.Resources, &pod.ComputeQueue, nil,
-		&pod.Status, &pod.StatusRequested, &pod.StatusContainer, nil, nil,
+		&pod.Status, &pod.StatusRequested, &pod.StatusContainer, nil, nil, nil,
 		&pod.CreationTS.Time, &pod.UpdateTS.Time, &started, &toStop,
 	}, more...)...)
 	if started != nil {

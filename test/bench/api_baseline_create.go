@@ -73,9 +73,9 @@ func (b *apiBaseline) insert(ctx context.Context, pod pods.Pod, owner string) (c
 			tenant_id, pod_id, site_id, uid, instance, k8s_name,
 			image, template, description, command, arguments, environment_variables, volume_mounts,
 			time_to_stop_default, time_to_stop_instance, networking, resources, compute_queue, modified,
-			status, status_requested, status_container, status_since, address, creation_ts, update_ts)
+			status, status_requested, status_container, status_since, address, creation_ts, update_ts, started_by)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
-			$20, $21, '{}', $22, '', $22, $22)
+			$20, $21, '{}', $22, '', $22, $22, $23)
 		RETURNING` + baselineColumns
 	const removePermissions = `DELETE FROM pod_permissions WHERE tenant_id = $1 AND pod_id = $2`
 	const insertPermissions = `
@@ -110,7 +110,7 @@ func (b *apiBaseline) insert(ctx context.Context, pod pods.Pod, owner string) (c
 	batch.Queue(insertPod, pod.TenantID, pod.ID, pod.SiteID, pod.UID, pod.Instance, pod.K8sName,
 		pod.Image, pod.Template, pod.Description, pod.Command, pod.Arguments, pod.EnvironmentVariables, pod.VolumeMounts,
 		pod.TimeToStopDefault, pod.TimeToStopInstance, pod.Networking, pod.Resources, pod.ComputeQueue, pod.Modified,
-		pod.Status, pod.StatusRequested, pod.CreationTS)
+		pod.Status, pod.StatusRequested, pod.CreationTS, owner)
 	batch.Queue(removePermissions, pod.TenantID, pod.ID)
 	batch.Queue(insertPermissions, pod.TenantID, pod.ID, []string{owner}, []permissions.Level{permissions.Admin})
 	batch.Queue(insertSealed, pod.TenantID, pod.ID,

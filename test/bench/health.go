@@ -21,6 +21,7 @@ import (
 	"github.com/pods-service/pods/shared/pods"
 	"github.com/pods-service/pods/shared/postgres"
 	"github.com/pods-service/pods/shared/servers"
+	"github.com/pods-service/pods/shared/storage"
 )
 
 // What B5 must reach.
@@ -103,7 +104,7 @@ func (b *healthBench) open(ctx context.Context) (err error) {
 	}
 	b.store = postgres.New(b.pool, postgres.Options{Now: time.Now})
 	b.broker = httptest.NewServer(http.HandlerFunc(b.takeEvent))
-	if err := cluster.EnsureNamespace(ctx, manifests.Namespace(prefix)); err != nil {
+	if err := cluster.EnsureNamespace(ctx, manifests.Namespace(prefix, storage.Source{})); err != nil {
 		return err
 	}
 	behind := func() time.Time { return time.Now().Add(-fleetAge) }

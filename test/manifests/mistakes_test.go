@@ -41,7 +41,7 @@ func TestRulesFindMistakes(t *testing.T) {
 		"Open":         {"DefaultDeny", "networking.k8s.io", "NetworkPolicy", "nothing", set([]any{map[string]any{}}, "spec", "ingress"), "allows"},
 		"Fragile":      {"Disruption", "policy", "PodDisruptionBudget", "api", set("x", "spec", "selector", "matchLabels", "serving.knative.dev/service"), "api"},
 		"AnyPod":       {"Sources", "sources.knative.dev", "ApiServerSource", "pods", set([]any{map[string]any{"kind": "Pod"}}, "spec", "resources"), "watches"},
-		"Privileges":   {"UsersNamespace", "", "Namespace", "pods", set(nil, "metadata", "labels"), "baseline"},
+		"Privileges":   {"UsersNamespace", "", "Namespace", "pods", set(nil, "metadata", "labels"), "privileged"},
 		"SelectsNone":  {"ServiceSelector", "", "Service", "gateway", set("x", "spec", "selector", "app.kubernetes.io/name"), "selects no pod"},
 	}
 	for name, tc := range tests {

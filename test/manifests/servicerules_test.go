@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/pods-service/pods/shared/manifests"
+	"github.com/pods-service/pods/shared/storage"
 )
 
 // What the overlays leave to whoever deploys.
@@ -146,7 +147,13 @@ func disruptionIsBounded(d deployment, report func(string, ...any)) {
 }
 
 func usersNamespaceIsAsBuilt(d deployment, report func(string, ...any)) {
-	want := manifests.Namespace(podsNamespace).Labels
+	var shared storage.Source
+	for _, settings := range d.of("", "ConfigMap") {
+		if path, found, _ := unstructured.NestedString(settings.Object, "data", "PODS_STORAGE_HOST_PATH"); found {
+			shared.HostPath = path
+		}
+	}
+	want := manifests.Namespace(podsNamespace, shared).Labels
 	got := d.of("", "Namespace").named(podsNamespace).GetLabels()
 	for name, value := range want {
 		if got[name] != value {

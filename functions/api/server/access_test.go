@@ -71,6 +71,30 @@ var documented = map[string]access{
 	"POST /pods/images/bulk":                                  {least: "admin mode", body: `[{"image":"newer%d"}]`},
 	"PUT /pods/images/{image_id...}":                          {least: "admin mode", body: `{"description":"change %d"}`},
 	"DELETE /pods/images/{image_id...}":                       {least: "admin mode"},
+	"GET /pods/volumes":                                       {least: "token"},
+	"POST /pods/volumes":                                      {least: "token", body: `{"volume_id":"new%d"}`},
+	"GET /pods/volumes/{volume_id}":                           {least: "READ"},
+	"PUT /pods/volumes/{volume_id}":                           {least: "USER", body: `{"description":"change %d"}`},
+	"DELETE /pods/volumes/{volume_id}":                        {least: "ADMIN"},
+	"GET /pods/volumes/{volume_id}/list":                      {least: "READ"},
+	"GET /pods/volumes/{volume_id}/contents/{path...}":        {least: "USER"},
+	"GET /pods/volumes/{volume_id}/download/{path...}":        {least: "USER"},
+	"GET /pods/volumes/{volume_id}/permissions":               {least: "READ"},
+	"POST /pods/volumes/{volume_id}/permissions":              {least: "ADMIN", body: `{"user":"dave","level":"READ"}`},
+	"DELETE /pods/volumes/{volume_id}/permissions/{user}":     {least: "ADMIN"},
+	"GET /pods/snapshots":                                     {least: "token"},
+	"POST /pods/snapshots":                                    {least: "token", body: `{"snapshot_id":"new%d","source_volume_id":"target","source_volume_path":"/"}`},
+	"GET /pods/snapshots/{snapshot_id}":                       {least: "READ"},
+	"PUT /pods/snapshots/{snapshot_id}":                       {least: "USER", body: `{"description":"change %d"}`},
+	"DELETE /pods/snapshots/{snapshot_id}":                    {least: "ADMIN"},
+	"GET /pods/snapshots/{snapshot_id}/list":                  {least: "READ"},
+	"GET /pods/snapshots/{snapshot_id}/contents/{path...}":    {least: "USER"},
+	"GET /pods/snapshots/{snapshot_id}/download/{path...}":    {least: "USER"},
+	"GET /pods/snapshots/{snapshot_id}/permissions":           {least: "READ"},
+	"POST /pods/snapshots/{snapshot_id}/permissions":          {least: "ADMIN", body: `{"user":"dave","level":"READ"}`},
+	"DELETE /pods/snapshots/{snapshot_id}/permissions/{user}": {least: "ADMIN"},
+	"POST /pods/volumes/{volume_id}/upload/{path...}":         {least: "USER", status: 400}, // it is no form
+	"POST /pods/snapshots/{snapshot_id}/restore":              {least: "USER", body: `{"volume_id":"target"}`},
 	"GET /traefik-config":                                     {least: "open"},
 	"GET /pods/traefik-config":                                {least: "site admin"},
 	"GET /pods/dead-letters":                                  {least: "site admin"},
@@ -110,7 +134,7 @@ func TestAccess(t *testing.T) {
 }
 
 // accessTest has what one route is about: a pod, a template with a tag, an
-// image and a dead letter.
+// image, a volume and a snapshot with a file, and a dead letter.
 type accessTest struct {
 	t       *testing.T
 	service *service
@@ -129,11 +153,15 @@ func newAccessTest(t *testing.T, route rest.Route, row access) *accessTest {
 	_, path, _ := strings.Cut(route.Pattern, " ")
 	event := s.addDeadLetter("spawner").Event.ID()
 	a.path = strings.NewReplacer("{pod_id}", "shared", "{pod_id_net}", "none", "{template_id}", "shared", "{user}", "erin", "{tag_id}", "latest",
-		"{status}", "404", "{image_id...}", "stored", "{event_id}", event).Replace(path)
+		"{status}", "404", "{image_id...}", "stored",
+		"{volume_id}", "shared", "{snapshot_id}", "shared", "{path...}", "file", "{event_id}", event).Replace(path)
 	if strings.HasPrefix(a.path, "/pods/dead-letters/") {
 		a.path += "?trigger=spawner"
 	}
 	s.addTemplate(s.as("bob"), "target", `{"image":"nginx"}`)
+	if err := s.as("bob").Do(t.Context(), "POST", "/v3/pods/volumes", json.RawMessage(`{"volume_id":"target"}`), nil); err != nil {
+		t.Fatal(err)
+	}
 	if got := s.asAdmin("POST", "/v3/pods/images", a.token("admin"), `{"image":"stored","tenants":["**"]}`); got.status != 200 {
 		t.Fatalf("add an image = %d %s", got.status, got.envelope["message"])
 	}
@@ -196,7 +224,15 @@ func (a *accessTest) makeObjects(level string) {
 		a.t.Fatal(err)
 	}
 	a.service.addTemplate(a.alice, "shared", `{"image":"nginx"}`)
-	for _, object := range []string{"/v3/pods/shared", "/v3/pods/templates/shared"} {
+	if err := a.alice.Do(ctx, "POST", "/v3/pods/volumes", json.RawMessage(`{"volume_id":"shared"}`), nil); err != nil {
+		a.t.Fatal(err)
+	}
+	a.service.write("shared", "file", "{}")
+	snapshot := json.RawMessage(`{"snapshot_id":"shared","source_volume_id":"shared","source_volume_path":"/"}`)
+	if err := a.alice.Do(ctx, "POST", "/v3/pods/snapshots", snapshot, nil); err != nil {
+		a.t.Fatal(err)
+	}
+	for _, object := range []string{"/v3/pods/shared", "/v3/pods/templates/shared", "/v3/pods/volumes/shared", "/v3/pods/snapshots/shared"} {
 		for user, level := range map[string]string{"bob": level, "erin": "READ"} {
 			if level == "NONE" {
 				continue
@@ -210,7 +246,9 @@ func (a *accessTest) makeObjects(level string) {
 
 func (a *accessTest) removeObjects() {
 	_ = a.alice.DeletePod(a.t.Context(), "shared") // gone already after a request that deletes it
-	_ = a.alice.Do(a.t.Context(), "DELETE", "/v3/pods/templates/shared", nil, nil)
+	for _, object := range []string{"templates", "volumes", "snapshots"} {
+		_ = a.alice.Do(a.t.Context(), "DELETE", "/v3/pods/"+object+"/shared", nil, nil)
+	}
 }
 
 // testAdmins has site admins and others try.

@@ -16,12 +16,15 @@ import (
 	"github.com/pods-service/pods/functions/api/issuer"
 	"github.com/pods-service/pods/shared/auth"
 	"github.com/pods-service/pods/shared/commands"
+	"github.com/pods-service/pods/shared/files"
 	"github.com/pods-service/pods/shared/images"
 	"github.com/pods-service/pods/shared/login"
 	"github.com/pods-service/pods/shared/oauth"
+	"github.com/pods-service/pods/shared/objects"
 	"github.com/pods-service/pods/shared/permissions"
 	"github.com/pods-service/pods/shared/pods"
 	"github.com/pods-service/pods/shared/rest"
+	"github.com/pods-service/pods/shared/storage"
 	"github.com/pods-service/pods/shared/templates"
 )
 
@@ -37,7 +40,7 @@ type Choices struct {
 }
 
 // Parts are what the API of a running service is put together from. All are
-// required but Limiter, LoginClients, Issuer, Checks and Extra.
+// required but Limiter, LoginClients, Issuer, Checks, Objects, Files and Extra.
 type Parts struct {
 	Choices
 	Store   Store
@@ -49,6 +52,11 @@ type Parts struct {
 	Catalog *templates.Catalog
 	Deriver *templates.Deriver
 	Admins  permissions.Admins
+	// Storage is where pods find volumes and snapshots.
+	Storage storage.Source
+	// Objects and Files are as in Config.
+	Objects *objects.Objects
+	Files   *files.Store
 	// Limiter bounds how often callers are answered.
 	Limiter rest.Limiter
 	// LoginKey seals what visitors' logins carry; the gateway has the same.
@@ -95,7 +103,8 @@ func Assemble(parts Parts) (http.Handler, error) {
 	}
 	api := New(Config{
 		Store: parts.Store, Tail: parts.Tail, Runner: parts.Runner, Deriver: parts.Deriver, Rules: parts.Rules, Now: time.Now, Logger: parts.Logger,
-		Allowlist: allowlist,
+		Allowlist: allowlist, Mounts: storage.Mounts{Source: parts.Storage, Objects: parts.Store},
+		Objects: parts.Objects, Files: parts.Files,
 		Tenant: func(id string) pods.Tenant {
 			tenant, _ := parts.Tenants.Tenant(id)
 			return tenant.Tenant

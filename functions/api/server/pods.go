@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"strings"
 
@@ -61,6 +62,9 @@ func (s *Server) newPod(ctx context.Context, caller pods.Caller, patch pods.Patc
 	if c.derived, err = s.derive(ctx, pod); err != nil {
 		return created{}, err
 	}
+	if err := s.Mounts.Check(ctx, c.derived, caller.Username); err != nil {
+		return created{}, err
+	}
 	if c.pod, err = s.Store.CreatePod(ctx, pod, pods.NewCredentials(pod.ID), caller.Username); err != nil {
 		return created{}, fmt.Errorf("create pod %s: %w", pod.ID, err)
 	}
@@ -90,9 +94,9 @@ func (s *Server) derive(ctx context.Context, pod pods.Pod) (pods.Pod, error) {
 	if err := s.Rules.CheckMerged(derived.Pod.Spec); err != nil {
 		return pods.Pod{}, err
 	}
-	for key, mount := range derived.Pod.VolumeMounts {
-		if mount.Type != pods.MountPVC {
-			return pods.Pod{}, pods.Invalid("volume_mounts '%s': %s is not available on this installation. Use pvc, a claim of the pod's own.", key, mount.Type)
+	for _, mount := range derived.Pod.Mounts() {
+		if err := s.Mounts.Source.Supports(mount); err != nil {
+			return pods.Pod{}, err
 		}
 	}
 	return derived.Pod, s.Allowlist.Check(ctx, pod.TenantID, derived.Pod.Image)
@@ -154,7 +158,7 @@ func (s *Server) updatePod(ctx context.Context, req *rest.Request) (rest.Result,
 }
 
 func (s *Server) update(ctx context.Context, caller pods.Caller, pod pods.Pod, patch pods.Patch, reading error) (postgres.Change, error) {
-	updated, checking := pod.Update(s.Tenant(pod.TenantID), patch, s.Rules)
+	updated, checking := pod.Update(caller, s.Tenant(pod.TenantID), patch, s.Rules)
 	if err := document.Both(reading, checking); err != nil {
 		return postgres.Change{}, err
 	}
@@ -175,6 +179,13 @@ func (s *Server) update(ctx context.Context, caller pods.Caller, pod pods.Pod, p
 	if err != nil {
 		return postgres.Change{}, err
 	}
+	checked := derived
+	if !change.Wish.Starts() {
+		checked.VolumeMounts = newMounts(pod, updated, derived)
+	}
+	if err := s.Mounts.Check(ctx, checked, caller.Username); err != nil {
+		return postgres.Change{}, err
+	}
 	if pod.StartInstanceTS != nil {
 		change.TimeToStopTS = pods.Some(derived.TimeToStop(*pod.StartInstanceTS))
 	}
@@ -183,6 +194,19 @@ func (s *Server) update(ctx context.Context, caller pods.Caller, pod pods.Pod, p
 	}
 	change.Actions = []string{pods.ActionUpdated(caller.Username, differences)}
 	return change, nil
+}
+
+// newMounts returns the mounts that an update of the pod before to after brings
+// to the merged pod. What was there already is for the next start to check.
+func newMounts(before, after, derived pods.Pod) map[string]*pods.VolumeMount {
+	mounts := maps.Clone(derived.VolumeMounts)
+	maps.DeleteFunc(mounts, func(key string, mount *pods.VolumeMount) bool {
+		if after.VolumeMounts[key] == nil { // the template brings it
+			return before.Template == after.Template
+		}
+		return reflect.DeepEqual(mount, before.VolumeMounts[key])
+	})
+	return mounts
 }
 
 // deletePod serves DELETE /pods/{pod_id}: the pod is gone at once for users,
@@ -199,7 +223,7 @@ func (s *Server) deletePod(ctx context.Context, req *rest.Request) (rest.Result,
 
 // startPod serves GET /pods/{pod_id}/start.
 //
-// Errors: KindInvalid unless the pod is STOPPED.
+// Errors: KindInvalid unless the pod is STOPPED; those of storage.Mounts.Check.
 func (s *Server) startPod(ctx context.Context, req *rest.Request) (rest.Result, error) {
 	return s.wish(ctx, req, pods.DesiredOn, pods.ActionStarted, "Updated pod's status_requested to ON and requested pod.")
 }
@@ -212,6 +236,8 @@ func (s *Server) stopPod(ctx context.Context, req *rest.Request) (rest.Result, e
 // restartPod serves GET /pods/{pod_id}/restart, in any status. With
 // grab_latest_template_tag the template is fixed anew to the newest version of
 // its tag.
+//
+// Errors: those of storage.Mounts.Check.
 func (s *Server) restartPod(ctx context.Context, req *rest.Request) (rest.Result, error) {
 	latest, err := req.QueryFlag("grab_latest_template_tag", false)
 	if err != nil {
@@ -242,6 +268,15 @@ func (s *Server) wish(
 		}
 		for _, step := range prepare {
 			if err := step(ctx, &pod); err != nil {
+				return postgres.Change{}, err
+			}
+		}
+		if wish.Starts() {
+			derived, err := s.Deriver.Derive(ctx, pod)
+			if err != nil {
+				return postgres.Change{}, err
+			}
+			if err := s.Mounts.Check(ctx, derived.Pod, req.Caller.Username); err != nil {
 				return postgres.Change{}, err
 			}
 		}

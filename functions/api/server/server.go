@@ -14,14 +14,17 @@ import (
 	"github.com/pods-service/pods/shared/auth"
 	"github.com/pods-service/pods/shared/commands"
 	"github.com/pods-service/pods/shared/events"
+	"github.com/pods-service/pods/shared/files"
 	"github.com/pods-service/pods/shared/images"
 	"github.com/pods-service/pods/shared/login"
+	"github.com/pods-service/pods/shared/objects"
 	"github.com/pods-service/pods/shared/permissions"
 	"github.com/pods-service/pods/shared/pods"
 	"github.com/pods-service/pods/shared/postgres"
 	"github.com/pods-service/pods/shared/rest"
 	"github.com/pods-service/pods/shared/routes"
 	"github.com/pods-service/pods/shared/routes/traefik"
+	"github.com/pods-service/pods/shared/storage"
 	"github.com/pods-service/pods/shared/templates"
 )
 
@@ -31,6 +34,7 @@ type Store interface {
 	PodStore
 	TemplateStore
 	ImageStore
+	StorageStore
 
 	DeadLetters(ctx context.Context, limit int) ([]events.DeadLetter, error)
 	ResendDeadLetter(ctx context.Context, eventID, trigger string) error
@@ -88,7 +92,8 @@ type RouteTable interface {
 	Wait(ctx context.Context) (*routes.Table, error)
 }
 
-// Config is what a Server needs; every field is required but Login and Checks.
+// Config is what a Server needs; every field is required but Login, Checks, Objects
+// and Files.
 type Config struct {
 	Store     Store
 	Tail      Tail
@@ -96,9 +101,15 @@ type Config struct {
 	Deriver   *templates.Deriver
 	Allowlist *images.Allowlist
 	Rules     pods.Rules
-	Tenant    func(id string) pods.Tenant
+	// Mounts decides what pods may mount.
+	Mounts storage.Mounts
+	Tenant func(id string) pods.Tenant
 	// TenantAt returns the tenant that has an address on a host.
 	TenantAt func(host string) (auth.Tenant, bool)
+	// Objects and Files are the volumes and snapshots; nil leaves an installation
+	// without them.
+	Objects *objects.Objects
+	Files   *files.Store
 	// Login decides who may visit pods; nil lets nobody log in.
 	Login  *login.Login
 	Now    func() time.Time
@@ -124,7 +135,7 @@ func New(config Config) *Server { return &Server{config} }
 // Routes is the route table: every path of the API with what it asks of the
 // caller.
 func (s *Server) Routes() []rest.Route {
-	return slices.Concat(s.podRoutes(), s.commandRoutes(), s.templateRoutes(), s.imageRoutes(), s.loginRoutes(), s.traefikRoutes(), []rest.Route{
+	return slices.Concat(s.podRoutes(), s.commandRoutes(), s.templateRoutes(), s.imageRoutes(), s.volumeRoutes(), s.snapshotRoutes(), s.loginRoutes(), s.traefikRoutes(), []rest.Route{
 		{Pattern: "GET /healthcheck", Open: true, Handle: s.healthcheck},
 		{Pattern: "GET /error-handler/{status}", Open: true, Handle: s.errorHandler},
 		{Pattern: "GET /pods/dead-letters", SiteAdmin: true, Handle: s.listDeadLetters},

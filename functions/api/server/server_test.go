@@ -19,8 +19,10 @@ import (
 	"github.com/pods-service/pods/functions/api/server"
 	"github.com/pods-service/pods/shared/auth"
 	"github.com/pods-service/pods/shared/client"
+	"github.com/pods-service/pods/shared/files"
 	"github.com/pods-service/pods/shared/images"
 	"github.com/pods-service/pods/shared/login"
+	"github.com/pods-service/pods/shared/objects"
 	"github.com/pods-service/pods/shared/permissions"
 	"github.com/pods-service/pods/shared/pods"
 	"github.com/pods-service/pods/shared/podstest"
@@ -28,6 +30,7 @@ import (
 	"github.com/pods-service/pods/shared/postgres"
 	"github.com/pods-service/pods/shared/rest"
 	"github.com/pods-service/pods/shared/routes/feed"
+	"github.com/pods-service/pods/shared/storage"
 	"github.com/pods-service/pods/shared/templates"
 )
 
@@ -40,9 +43,12 @@ func (noTail) ReadNew(context.Context, pods.Ref, string, pods.LogCursor, int) (s
 
 // service is an API on a real database with a real issuer, without a cluster.
 type service struct {
-	t     *testing.T
-	url   string
-	store *postgres.Store
+	t       *testing.T
+	url     string
+	store   *postgres.Store
+	files   *files.Store
+	base    string // the folder of files
+	objects *objects.Objects
 }
 
 func newService(t *testing.T, options ...podstest.Option) *service {
@@ -82,11 +88,18 @@ func newService(t *testing.T, options ...podstest.Option) *service {
 		t.Fatal(err)
 	}
 	deriver := templates.NewDeriver(store, store, func(string) string { return "pods.localhost" })
+	base := t.TempDir()
+	stored, err := files.Open(base, files.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := objects.New(objects.Options{Store: store, Files: stored, Deriver: deriver, Logger: logger})
 	api := server.New(server.Config{
+		Objects: kept, Files: stored,
 		TenantAt: registry.TenantByHost, Login: visits,
 		Store: store, Tail: noTail{}, Runner: hostRunner{}, Rules: pods.NewRules(), Now: time.Now, Logger: logger,
 		Deriver:   deriver,
-		Allowlist: allowlist,
+		Allowlist: allowlist, Mounts: storage.Mounts{Source: storage.Source{HostPath: "/srv/pods"}, Objects: store},
 		Tenant: func(id string) pods.Tenant {
 			tenant, _ := registry.Tenant(id)
 			return tenant.Tenant
@@ -108,7 +121,7 @@ func newService(t *testing.T, options ...podstest.Option) *service {
 	running.Start()
 	t.Cleanup(running.Close)
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	return &service{t: t, url: "http://localhost:" + port, store: store}
+	return &service{t: t, files: stored, base: base, objects: kept, url: "http://localhost:" + port, store: store}
 }
 
 // shipped are the templates that the service of the tests comes with.
@@ -321,7 +334,7 @@ func TestCreateRefusals(t *testing.T) {
 		"MergedOrder":     {`{"pod_id":"abc","template":"postgres","resources":{"cpu_request":1500}}`, 400, "resources.cpu_x found cpu_request(1500) > cpu_limit(1000)", true},
 		"OwnImageOnTop":   {`{"pod_id":"abc","template":"postgres","image":"evil"}`, 400, "must be in allowlist", true},
 		"TooManyMerged":   {`{"pod_id":"abc","template":"postgres","networking":{"aaa":{},"bbb":{},"ccc":{},"ddd":{}}}`, 400, "may only contain up to 4 stanzas", true},
-		"Volume":          {`{"pod_id":"abc","image":"nginx","volume_mounts":{"vol":{"type":"tapisvolume"}}}`, 400, "tapisvolume is not available", false},
+		"Volume":          {`{"pod_id":"abc","image":"nginx","volume_mounts":{"vol":{"type":"tapisvolume"}}}`, 400, "there is no volume 'vol' that user 'alice' may use", false},
 		"NotJSON":         {`{"pod_id":`, 400, "not valid JSON", true},
 		"TooLarge":        {`{"pod_id":"abc","image":"nginx","description":"` + strings.Repeat("x", 1<<20) + `"}`, 413, "larger than", false},
 		"NULInEverything": {`{"pod_id":"abc","image":"nginx","arguments":["\u0000"]}`, 400, "NUL byte", true},

@@ -17,7 +17,9 @@ import (
 	"github.com/pods-service/pods/shared/kube"
 	"github.com/pods-service/pods/shared/manifests"
 	"github.com/pods-service/pods/shared/pods"
+	"github.com/pods-service/pods/shared/storage"
 	"github.com/pods-service/pods/shared/templates"
+	"github.com/pods-service/pods/shared/volumes"
 )
 
 var testNow = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -44,7 +46,19 @@ func testPod(change func(*pods.Pod)) pods.Pod {
 type fakeStore struct {
 	pod        *pods.Pod // nil once deleted
 	tombstones []string  // uids
-	err        error     // fails every call
+	volume     *volumes.Volume
+	err        error // fails every call
+}
+
+func (s *fakeStore) Volume(_ context.Context, tenantID, volumeID string) (volumes.Volume, error) {
+	if s.volume == nil || s.volume.TenantID != tenantID || s.volume.ID != volumeID {
+		return volumes.Volume{}, volumes.NotFound(volumes.KindVolume, volumeID)
+	}
+	return *s.volume, nil
+}
+
+func (s *fakeStore) Snapshot(_ context.Context, _, snapshotID string) (volumes.Snapshot, error) {
+	return volumes.Snapshot{}, volumes.NotFound(volumes.KindSnapshot, snapshotID)
 }
 
 func (s *fakeStore) run(ref pods.Ref) (*pods.Pod, error) {
@@ -217,6 +231,7 @@ type world struct {
 	store   *fakeStore
 	cluster *fakeCluster
 	deriver *fakeDeriver
+	shared  storage.Source
 }
 
 // newWorld returns a world whose store holds pod, none for nil.
@@ -238,7 +253,7 @@ func (w *world) send(t *testing.T, event cloudevents.Event) int {
 		t.Fatal(err)
 	}
 	handler := spawn.New(w.store, w.cluster, w.deriver, spawn.Options{
-		Now: func() time.Time { return testNow }, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Manifests: manifests.Options{Storage: w.shared}, Now: func() time.Time { return testNow }, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	answer := httptest.NewRecorder()
 	handler.ServeHTTP(answer, request)

@@ -15,6 +15,7 @@ import (
 	"github.com/pods-service/pods/shared/kube"
 	"github.com/pods-service/pods/shared/manifests"
 	"github.com/pods-service/pods/shared/pods"
+	"github.com/pods-service/pods/shared/storage"
 	"github.com/pods-service/pods/shared/templates"
 )
 
@@ -26,6 +27,7 @@ type Store interface {
 	UpdateContainer(ctx context.Context, ref pods.Ref, status pods.ContainerStatus) error
 	PodByK8sName(ctx context.Context, k8sName string) (pods.Pod, error)
 	RemoveTombstone(ctx context.Context, uid string) error
+	storage.Objects
 }
 
 // Cluster makes and removes Kubernetes objects, as kube.Client does.
@@ -55,6 +57,7 @@ type Handler struct {
 	cluster Cluster
 	deriver Deriver
 	options manifests.Options
+	mounts  storage.Mounts
 	now     func() time.Time
 	logger  *slog.Logger
 }
@@ -69,7 +72,8 @@ func New(store Store, cluster Cluster, deriver Deriver, options Options) *Handle
 	}
 	return &Handler{
 		store: store, cluster: traced{cluster}, deriver: deriver,
-		options: options.Manifests, now: options.Now, logger: options.Logger,
+		options: options.Manifests, mounts: storage.Mounts{Source: options.Manifests.Storage, Objects: store},
+		now: options.Now, logger: options.Logger,
 	}
 }
 

@@ -50,6 +50,10 @@ func (h *Handler) create(ctx context.Context, pod pods.Pod, creds pods.Credentia
 	if err != nil {
 		return fmt.Errorf("derive pod %s: %w", pod.ID, err)
 	}
+	// What the api has allowed may have been taken back since.
+	if err := h.mounts.Check(ctx, derived.Pod, pod.StartedBy); err != nil {
+		return fmt.Errorf("check the mounts of pod %s: %w", pod.ID, err)
+	}
 	objects, err := manifests.Build(derived.Pod, creds, derived.Profile, h.options)
 	if err != nil {
 		return fmt.Errorf("build objects of pod %s: %w", pod.ID, err)

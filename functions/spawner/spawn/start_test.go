@@ -8,7 +8,10 @@ import (
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
 	"github.com/pods-service/pods/shared/events"
+	"github.com/pods-service/pods/shared/permissions"
 	"github.com/pods-service/pods/shared/pods"
+	"github.com/pods-service/pods/shared/storage"
+	"github.com/pods-service/pods/shared/volumes"
 )
 
 func TestStart(t *testing.T) {
@@ -150,8 +153,15 @@ func TestStartFailsForGood(t *testing.T) {
 		"Volume": {func(w *world) {
 			w.store.pod.VolumeMounts = map[string]*pods.VolumeMount{"vol": {Type: pods.MountVolume}}
 		}, "not available on this installation"},
-		"Refused": {func(w *world) { w.cluster.failures = []error{pods.Invalid("no such field")} }, "no such field"},
-		"Quota":   {func(w *world) { w.cluster.failures = []error{pods.Exhausted("exceeded quota")} }, "exceeded quota"},
+		"VolumeGone": {func(w *world) {
+			w.mountVolume("alice")
+			w.store.volume = nil
+		}, "there is no volume 'vol' that user 'alice' may use"},
+		"VolumeTakenBack":  {func(w *world) { w.mountVolume("mallory") }, "that user 'mallory' may use. Create it, ask its owner for access"},
+		"VolumeTurnedRead": {func(w *world) { w.mountVolume("bob") }, "user 'bob' needs level USER, and has READ"},
+		"VolumeOfTemplate": {func(w *world) { w.mountVolume("") }, "that user 'starter' may use"},
+		"Refused":          {func(w *world) { w.cluster.failures = []error{pods.Invalid("no such field")} }, "no such field"},
+		"Quota":            {func(w *world) { w.cluster.failures = []error{pods.Exhausted("exceeded quota")} }, "exceeded quota"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -174,6 +184,29 @@ func TestStartFailsForGood(t *testing.T) {
 			}
 		})
 	}
+}
+
+// mountVolume has the pod mount a volume of alice's, which bob may read; the user
+// by has added the mount, or a template for none. The user starter has started it.
+func (w *world) mountVolume(by string) {
+	w.shared = storage.Source{HostPath: "/srv/pods"}
+	w.store.volume = &volumes.Volume{Base: volumes.Base{
+		TenantID: "dev", ID: "vol", Permissions: permissions.Set{{User: "alice", Level: permissions.Admin}, {User: "bob", Level: permissions.Read}},
+	}}
+	w.store.pod.StartedBy = "starter"
+	w.store.pod.VolumeMounts = map[string]*pods.VolumeMount{"vol": {Type: pods.MountVolume, MountedBy: by}}
+}
+
+func TestStartWithVolume(t *testing.T) {
+	t.Parallel()
+
+	about := testPod(nil)
+	w := newWorld(new(about))
+	w.mountVolume("alice")
+	if got := w.deliver(t, events.TypePodRequested, about); got != http.StatusAccepted {
+		t.Errorf("acknowledged with %d", got)
+	}
+	w.check(t, pods.StatusCreating, new(about.Ref()))
 }
 
 func TestStartFailsForNow(t *testing.T) {

@@ -35,6 +35,12 @@ type BodyUploadToPod struct {
 	File openapi_types.File `json:"file"`
 }
 
+// BodyUploadToVolume defines model for Body_upload_to_volume.
+type BodyUploadToVolume struct {
+	// File The content.
+	File openapi_types.File `json:"file"`
+}
+
 // CommandResult defines model for CommandResult.
 type CommandResult struct {
 	// Command As it was sent.
@@ -94,6 +100,42 @@ type DeadLettersResponse struct {
 	// Metadata What there is to know beside the result, such as `links`, `note` and `warnings`.
 	Metadata map[string]interface{} `json:"metadata"`
 	Result   []DeadLetter           `json:"result"`
+
+	// Status `success`, or `error` when there was nothing to change.
+	Status string `json:"status"`
+
+	// Version The version of the service.
+	Version string `json:"version"`
+}
+
+// SnapshotDeleteResponse defines model for DeleteSnapshotResponse.
+type SnapshotDeleteResponse struct {
+	// Message What was done, in words.
+	Message string `json:"message"`
+
+	// Metadata What there is to know beside the result, such as `links`, `note` and `warnings`.
+	Metadata map[string]interface{} `json:"metadata"`
+
+	// Result Empty.
+	Result string `json:"result"`
+
+	// Status `success`, or `error` when there was nothing to change.
+	Status string `json:"status"`
+
+	// Version The version of the service.
+	Version string `json:"version"`
+}
+
+// VolumeDeleteResponse defines model for DeleteVolumeResponse.
+type VolumeDeleteResponse struct {
+	// Message What was done, in words.
+	Message string `json:"message"`
+
+	// Metadata What there is to know beside the result, such as `links`, `note` and `warnings`.
+	Metadata map[string]interface{} `json:"metadata"`
+
+	// Result Empty.
+	Result string `json:"result"`
 
 	// Status `success`, or `error` when there was nothing to change.
 	Status string `json:"status"`
@@ -183,6 +225,61 @@ type FailureMessage1 = []string
 // Failure_Message What to do about it. A list, with an item for each field at fault, when the fields are invalid.
 type Failure_Message struct {
 	union json.RawMessage
+}
+
+// FileModel A file, folder or link.
+type FileModel struct {
+	// LastModified `2026-01-15T10:00:00Z`
+	LastModified string `json:"lastModified"`
+
+	// Name The last part of the path.
+	Name string `json:"name"`
+
+	// NativePermissions Nine characters: `rw-r--r--`.
+	NativePermissions string `json:"nativePermissions"`
+
+	// Path Where it is below the root, with a slash in front.
+	Path string `json:"path"`
+
+	// Size Bytes, 0 for anything but a file.
+	Size int `json:"size"`
+
+	// Type `file`, `dir`, `symbolic_link` or `other`.
+	Type string `json:"type"`
+}
+
+// FilesListResponse defines model for FilesListResponse.
+type FilesListResponse struct {
+	// Message What was done, in words.
+	Message string `json:"message"`
+
+	// Metadata What there is to know beside the result, such as `links`, `note` and `warnings`.
+	Metadata map[string]interface{} `json:"metadata"`
+	Result   []FileModel            `json:"result"`
+
+	// Status `success`, or `error` when there was nothing to change.
+	Status string `json:"status"`
+
+	// Version The version of the service.
+	Version string `json:"version"`
+}
+
+// FilesUploadResponse defines model for FilesUploadResponse.
+type FilesUploadResponse struct {
+	// Message What was done, in words.
+	Message string `json:"message"`
+
+	// Metadata What there is to know beside the result, such as `links`, `note` and `warnings`.
+	Metadata map[string]interface{} `json:"metadata"`
+
+	// Result The path of the file below the root.
+	Result string `json:"result"`
+
+	// Status `success`, or `error` when there was nothing to change.
+	Status string `json:"status"`
+
+	// Version The version of the service.
+	Version string `json:"version"`
 }
 
 // ImageDeleteResponse defines model for ImageDeleteResponse.
@@ -358,6 +455,33 @@ type NewPod struct {
 	VolumeMounts map[string]*ModelsPodsVolumeMount `json:"volume_mounts,omitempty"`
 }
 
+// NewSnapshot defines model for NewSnapshot.
+type NewSnapshot struct {
+	// Cron When a copy is made anew, in UTC: five fields as cron has them, `@daily` and the like, or `@every 6h`; at least 10 minutes apart.
+	Cron *string `json:"cron,omitempty"`
+
+	// Description For people. ASCII, at most 254 characters.
+	Description *string `json:"description,omitempty"`
+
+	// DestinationPath Where the copy is in the snapshot. Empty is its root. A file needs one.
+	DestinationPath *string `json:"destination_path,omitempty"`
+
+	// RetentionPolicy Which copies of the schedule are kept: `keep_last=N`, `keep_hourly=N`, `keep_daily=N`, `keep_weekly=N`, `keep_monthly=N`, `keep_yearly=N`, several with commas. A copy that one of them keeps stays. Empty keeps all.
+	RetentionPolicy *string `json:"retention_policy,omitempty"`
+
+	// SizeLimit How much the snapshot is meant to hold at most, in MB, up to 3072. When it holds more, there is a warning.
+	SizeLimit *int `json:"size_limit,omitempty"`
+
+	// SnapshotID The name of the snapshot. 3 to 128 lower-case letters and digits, a letter first; with cron at most 114.
+	SnapshotID string `json:"snapshot_id"`
+
+	// SourceVolumeID The volume whose files are copied.
+	SourceVolumeID string `json:"source_volume_id"`
+
+	// SourceVolumePath A folder or file of the volume, with a slash in front: `/` is all of it.
+	SourceVolumePath string `json:"source_volume_path"`
+}
+
 // NewTemplate defines model for NewTemplate.
 type NewTemplate struct {
 	// ArchiveMessage A warning to those who use the template.
@@ -395,6 +519,18 @@ type NewTemplateTagFromPod struct {
 
 	// TemplateID The template that gets the version.
 	TemplateID string `json:"template_id"`
+}
+
+// NewVolume defines model for NewVolume.
+type NewVolume struct {
+	// Description For people. ASCII, at most 254 characters.
+	Description *string `json:"description,omitempty"`
+
+	// SizeLimit How much the volume is meant to hold at most, in MB. An upload that would take it past that is refused; what pods write is only warned of.
+	SizeLimit *int `json:"size_limit,omitempty"`
+
+	// VolumeID The name of the volume. 3 to 128 lower-case letters and digits, a letter first.
+	VolumeID string `json:"volume_id"`
 }
 
 // PermissionsModel defines model for PermissionsModel.
@@ -590,6 +726,15 @@ type PodsResponse struct {
 	Version string `json:"version"`
 }
 
+// RestoreSnapshot defines model for RestoreSnapshot.
+type RestoreSnapshot struct {
+	// Path The folder of the volume that they go into. It is made if it is missing.
+	Path *string `json:"path,omitempty"`
+
+	// VolumeID The volume that gets the files.
+	VolumeID string `json:"volume_id"`
+}
+
 // SetPermission defines model for SetPermission.
 type SetPermission struct {
 	// Level `READ`, `USER` or `ADMIN`.
@@ -597,6 +742,122 @@ type SetPermission struct {
 
 	// User A user name.
 	User string `json:"user"`
+}
+
+// SnapshotPermissionsResponse defines model for SnapshotPermissionsResponse.
+type SnapshotPermissionsResponse struct {
+	// Message What was done, in words.
+	Message string `json:"message"`
+
+	// Metadata What there is to know beside the result, such as `links`, `note` and `warnings`.
+	Metadata map[string]interface{} `json:"metadata"`
+	Result   PermissionsModel       `json:"result"`
+
+	// Status `success`, or `error` when there was nothing to change.
+	Status string `json:"status"`
+
+	// Version The version of the service.
+	Version string `json:"version"`
+}
+
+// SnapshotResponse defines model for SnapshotResponse.
+type SnapshotResponse struct {
+	// Message What was done, in words.
+	Message string `json:"message"`
+
+	// Metadata What there is to know beside the result, such as `links`, `note` and `warnings`.
+	Metadata map[string]interface{} `json:"metadata"`
+
+	// Result A snapshot.
+	Result SnapshotResponseModel `json:"result"`
+
+	// Status `success`, or `error` when there was nothing to change.
+	Status string `json:"status"`
+
+	// Version The version of the service.
+	Version string `json:"version"`
+}
+
+// SnapshotResponseModel A snapshot.
+type SnapshotResponseModel struct {
+	// CreationTS When the snapshot was created.
+	CreationTS Time `json:"creation_ts"`
+
+	// Cron When a copy is made anew.
+	Cron string `json:"cron"`
+
+	// Description For people.
+	Description string `json:"description"`
+
+	// DestinationPath Where the copy is in the snapshot.
+	DestinationPath string `json:"destination_path"`
+
+	// DueTS The time of the schedule that it was made for.
+	DueTS *Time `json:"due_ts"`
+
+	// LastError Why the last copy that was due was not made, empty when it was.
+	LastError string `json:"last_error"`
+
+	// NextDueTS When the next copy is due.
+	NextDueTS *Time `json:"next_due_ts"`
+
+	// RetentionPolicy Which copies are kept.
+	RetentionPolicy string `json:"retention_policy"`
+
+	// ScheduleID The snapshot with the schedule that has made this one. Empty when a user has.
+	ScheduleID string `json:"schedule_id"`
+
+	// Size How much it holds, in MB, rounded up.
+	Size int `json:"size"`
+
+	// SizeLimit How much it is meant to hold, in MB.
+	SizeLimit int `json:"size_limit"`
+
+	// SnapshotID The name of the snapshot.
+	SnapshotID string `json:"snapshot_id"`
+
+	// SourceVolumeID The volume whose files were copied.
+	SourceVolumeID string `json:"source_volume_id"`
+
+	// SourceVolumePath What was copied of it.
+	SourceVolumePath string `json:"source_volume_path"`
+
+	// Status AVAILABLE once it is there.
+	Status string `json:"status"`
+
+	// UpdateTS When a user last changed it.
+	UpdateTS Time `json:"update_ts"`
+
+	// Usage How much there is, as it was last measured.
+	Usage StorageUsage `json:"usage"`
+}
+
+// SnapshotsResponse defines model for SnapshotsResponse.
+type SnapshotsResponse struct {
+	// Message What was done, in words.
+	Message string `json:"message"`
+
+	// Metadata What there is to know beside the result, such as `links`, `note` and `warnings`.
+	Metadata map[string]interface{}  `json:"metadata"`
+	Result   []SnapshotResponseModel `json:"result"`
+
+	// Status `success`, or `error` when there was nothing to change.
+	Status string `json:"status"`
+
+	// Version The version of the service.
+	Version string `json:"version"`
+}
+
+// StorageUsage How much there is, as it was last measured.
+type StorageUsage struct {
+	// Bytes What the files take of the storage.
+	Bytes int64 `json:"bytes"`
+
+	// Files How many files there are. Folders do not count.
+	Files int64 `json:"files"`
+
+	// MeasuredTS When that was.
+	MeasuredTS *Time `json:"measured_ts"`
 }
 
 // TemplateDeleteResponse defines model for TemplateDeleteResponse.
@@ -892,6 +1153,22 @@ type UpdatePod struct {
 	VolumeMounts map[string]*ModelsPodsVolumeMount `json:"volume_mounts,omitempty"`
 }
 
+// UpdateSnapshot The fields of a snapshot that are to change. One that is left out keeps its value: a default tells what a new
+// snapshot has.
+type UpdateSnapshot struct {
+	// Cron When a copy is made anew, in UTC: five fields as cron has them, `@daily` and the like, or `@every 6h`; at least 10 minutes apart.
+	Cron *string `json:"cron,omitempty"`
+
+	// Description For people. ASCII, at most 254 characters.
+	Description *string `json:"description,omitempty"`
+
+	// RetentionPolicy Which copies of the schedule are kept: `keep_last=N`, `keep_hourly=N`, `keep_daily=N`, `keep_weekly=N`, `keep_monthly=N`, `keep_yearly=N`, several with commas. A copy that one of them keeps stays. Empty keeps all.
+	RetentionPolicy *string `json:"retention_policy,omitempty"`
+
+	// SizeLimit How much the snapshot is meant to hold at most, in MB, up to 3072. When it holds more, there is a warning.
+	SizeLimit *int `json:"size_limit,omitempty"`
+}
+
 // UpdateTemplate The fields of a template that are to change. One that is left out keeps its value: a default tells what a new
 // template has.
 type UpdateTemplate struct {
@@ -903,6 +1180,16 @@ type UpdateTemplate struct {
 
 	// Metatags Words to find it by.
 	Metatags []string `json:"metatags,omitempty"`
+}
+
+// UpdateVolume The fields of a volume that are to change. One that is left out keeps its value: a default tells what a new volume
+// has.
+type UpdateVolume struct {
+	// Description For people. ASCII, at most 254 characters.
+	Description *string `json:"description,omitempty"`
+
+	// SizeLimit How much the volume is meant to hold at most, in MB. An upload that would take it past that is refused; what pods write is only warned of.
+	SizeLimit *int `json:"size_limit,omitempty"`
 }
 
 // UploadResponse defines model for UploadResponse.
@@ -928,6 +1215,83 @@ type UploadResult struct {
 
 	// Uploaded The path of the file.
 	Uploaded string `json:"uploaded"`
+}
+
+// VolumePermissionsResponse defines model for VolumePermissionsResponse.
+type VolumePermissionsResponse struct {
+	// Message What was done, in words.
+	Message string `json:"message"`
+
+	// Metadata What there is to know beside the result, such as `links`, `note` and `warnings`.
+	Metadata map[string]interface{} `json:"metadata"`
+	Result   PermissionsModel       `json:"result"`
+
+	// Status `success`, or `error` when there was nothing to change.
+	Status string `json:"status"`
+
+	// Version The version of the service.
+	Version string `json:"version"`
+}
+
+// VolumeResponse defines model for VolumeResponse.
+type VolumeResponse struct {
+	// Message What was done, in words.
+	Message string `json:"message"`
+
+	// Metadata What there is to know beside the result, such as `links`, `note` and `warnings`.
+	Metadata map[string]interface{} `json:"metadata"`
+
+	// Result A volume.
+	Result VolumeResponseModel `json:"result"`
+
+	// Status `success`, or `error` when there was nothing to change.
+	Status string `json:"status"`
+
+	// Version The version of the service.
+	Version string `json:"version"`
+}
+
+// VolumeResponseModel A volume.
+type VolumeResponseModel struct {
+	// CreationTS When the volume was created.
+	CreationTS Time `json:"creation_ts"`
+
+	// Description For people.
+	Description string `json:"description"`
+
+	// Size How much it holds, in MB, rounded up.
+	Size int `json:"size"`
+
+	// SizeLimit How much it is meant to hold, in MB.
+	SizeLimit int `json:"size_limit"`
+
+	// Status AVAILABLE once it is there.
+	Status string `json:"status"`
+
+	// UpdateTS When a user last changed it.
+	UpdateTS Time `json:"update_ts"`
+
+	// Usage How much there is, as it was last measured.
+	Usage StorageUsage `json:"usage"`
+
+	// VolumeID The name of the volume.
+	VolumeID string `json:"volume_id"`
+}
+
+// VolumesResponse defines model for VolumesResponse.
+type VolumesResponse struct {
+	// Message What was done, in words.
+	Message string `json:"message"`
+
+	// Metadata What there is to know beside the result, such as `links`, `note` and `warnings`.
+	Metadata map[string]interface{} `json:"metadata"`
+	Result   []VolumeResponseModel  `json:"result"`
+
+	// Status `success`, or `error` when there was nothing to change.
+	Status string `json:"status"`
+
+	// Version The version of the service.
+	Version string `json:"version"`
 }
 
 // ModelsPodsNetworking How one port of a pod is reached. The gateway serves `http`. It lets nobody through to a port with `tapis_auth` or
@@ -1005,16 +1369,22 @@ type ModelsPodsVolumeMount struct {
 	// MountPath The folder in the container, for storage by the id of a volume.
 	MountPath *string `json:"mount_path,omitempty"`
 
+	// MountedBy Who added the mount and whose permission it needs, for storage by the path in the container. A mount of a template needs
+	// that of whoever starts the pod.
+	MountedBy *string `json:"mounted_by,omitempty"`
+
 	// ReadOnly Whether the container may only read, for storage by the path in the container.
 	ReadOnly *bool `json:"read_only,omitempty"`
 
-	// SourceID The id of a volume, for storage by the path in the container.
+	// SourceID The id of a volume or snapshot, for storage by the path in the container.
 	SourceID *string `json:"source_id,omitempty"`
 
 	// SubPath The folder within the volume.
 	SubPath *string `json:"sub_path,omitempty"`
 
-	// Type `pvc`, a claim of the pod's own, which is deleted with the pod.
+	// Type `tapisvolume`, a volume; `tapissnapshot`, a snapshot, which is always read-only; or `pvc`, a claim of the pod's own,
+	// which is deleted with the pod. A volume needs the level `USER`, or `READ` to be read only, a snapshot `READ`: when the
+	// pod is created or changed, and again when it starts.
 	Type *string `json:"type,omitempty"`
 }
 
@@ -1050,6 +1420,12 @@ type DerivedLite = bool
 // EventID defines model for EventID.
 type EventID = string
 
+// FilePath defines model for FilePath.
+type FilePath = string
+
+// FilesPath defines model for FilesPath.
+type FilesPath = string
+
 // Full defines model for Full.
 type Full = bool
 
@@ -1065,6 +1441,9 @@ type PodID = string
 // PodIDNet defines model for PodIDNet.
 type PodIDNet = string
 
+// SnapshotID defines model for SnapshotID.
+type SnapshotID = string
+
 // TagID defines model for TagID.
 type TagID = string
 
@@ -1076,6 +1455,12 @@ type Trigger = string
 
 // User defines model for User.
 type User = string
+
+// VolumeID defines model for VolumeID.
+type VolumeID = string
+
+// Zip defines model for Zip.
+type Zip = bool
 
 // Conflict defines model for Conflict.
 type Conflict = Failure
@@ -1119,6 +1504,15 @@ type PodPermissionsAnswer = PodPermissionsResponse
 // PodsAnswer defines model for PodsAnswer.
 type PodsAnswer = PodsResponse
 
+// SnapshotAnswer defines model for SnapshotAnswer.
+type SnapshotAnswer = SnapshotResponse
+
+// SnapshotPermissionsAnswer defines model for SnapshotPermissionsAnswer.
+type SnapshotPermissionsAnswer = SnapshotPermissionsResponse
+
+// SnapshotsAnswer defines model for SnapshotsAnswer.
+type SnapshotsAnswer = SnapshotsResponse
+
 // TemplateAnswer defines model for TemplateAnswer.
 type TemplateAnswer = TemplateResponse
 
@@ -1136,6 +1530,15 @@ type TextAnswer = TextResponse
 
 // Uploaded defines model for Uploaded.
 type Uploaded = UploadResponse
+
+// VolumeAnswer defines model for VolumeAnswer.
+type VolumeAnswer = VolumeResponse
+
+// VolumePermissionsAnswer defines model for VolumePermissionsAnswer.
+type VolumePermissionsAnswer = VolumePermissionsResponse
+
+// VolumesAnswer defines model for VolumesAnswer.
+type VolumesAnswer = VolumesResponse
 
 // ListPodsParams defines parameters for ListPods.
 type ListPodsParams struct {
@@ -1173,6 +1576,24 @@ type AddImagesParams struct {
 	SkipDuplicates *bool `form:"skip_duplicates,omitempty" json:"skip_duplicates,omitempty"`
 }
 
+// GetSnapshotContentsParams defines parameters for GetSnapshotContents.
+type GetSnapshotContentsParams struct {
+	// Zip Get what is in a folder as a zip.
+	Zip *Zip `form:"zip,omitempty" json:"zip,omitempty"`
+}
+
+// DownloadSnapshotContentsParams defines parameters for DownloadSnapshotContents.
+type DownloadSnapshotContentsParams struct {
+	// Zip Get what is in a folder as a zip.
+	Zip *Zip `form:"zip,omitempty" json:"zip,omitempty"`
+}
+
+// ListSnapshotFilesParams defines parameters for ListSnapshotFiles.
+type ListSnapshotFilesParams struct {
+	// Path A folder, of which what is directly in it is listed. Without it everything is, at whatever depth.
+	Path *FilesPath `form:"path,omitempty" json:"path,omitempty"`
+}
+
 // ListTemplatesAndTagsParams defines parameters for ListTemplatesAndTags.
 type ListTemplatesAndTagsParams struct {
 	// Full With `false` the pod definitions of the tags are left out.
@@ -1201,6 +1622,24 @@ type GetTemplateTagParams struct {
 
 	// IncludeDependencies Say of each tag which pods and tags are made of it.
 	IncludeDependencies *IncludeDependencies `form:"include_dependencies,omitempty" json:"include_dependencies,omitempty"`
+}
+
+// GetVolumeContentsParams defines parameters for GetVolumeContents.
+type GetVolumeContentsParams struct {
+	// Zip Get what is in a folder as a zip.
+	Zip *Zip `form:"zip,omitempty" json:"zip,omitempty"`
+}
+
+// DownloadVolumeContentsParams defines parameters for DownloadVolumeContents.
+type DownloadVolumeContentsParams struct {
+	// Zip Get what is in a folder as a zip.
+	Zip *Zip `form:"zip,omitempty" json:"zip,omitempty"`
+}
+
+// ListVolumeFilesParams defines parameters for ListVolumeFiles.
+type ListVolumeFilesParams struct {
+	// Path A folder, of which what is directly in it is listed. Without it everything is, at whatever depth.
+	Path *FilesPath `form:"path,omitempty" json:"path,omitempty"`
 }
 
 // PodAuthCallbackParams defines parameters for PodAuthCallback.
@@ -1248,6 +1687,18 @@ type UpdateImageJSONRequestBody = UpdateImage
 // UploadToJupyterMultipartRequestBody defines body for UploadToJupyter for multipart/form-data ContentType.
 type UploadToJupyterMultipartRequestBody = BodyUploadToJupyter
 
+// CreateSnapshotJSONRequestBody defines body for CreateSnapshot for application/json ContentType.
+type CreateSnapshotJSONRequestBody = NewSnapshot
+
+// UpdateSnapshotJSONRequestBody defines body for UpdateSnapshot for application/json ContentType.
+type UpdateSnapshotJSONRequestBody = UpdateSnapshot
+
+// SetSnapshotPermissionJSONRequestBody defines body for SetSnapshotPermission for application/json ContentType.
+type SetSnapshotPermissionJSONRequestBody = SetPermission
+
+// RestoreSnapshotJSONRequestBody defines body for RestoreSnapshot for application/json ContentType.
+type RestoreSnapshotJSONRequestBody = RestoreSnapshot
+
 // AddTemplateJSONRequestBody defines body for AddTemplate for application/json ContentType.
 type AddTemplateJSONRequestBody = NewTemplate
 
@@ -1259,6 +1710,18 @@ type SetTemplatePermissionJSONRequestBody = SetPermission
 
 // AddTemplateTagJSONRequestBody defines body for AddTemplateTag for application/json ContentType.
 type AddTemplateTagJSONRequestBody = NewTemplateTag
+
+// CreateVolumeJSONRequestBody defines body for CreateVolume for application/json ContentType.
+type CreateVolumeJSONRequestBody = NewVolume
+
+// UpdateVolumeJSONRequestBody defines body for UpdateVolume for application/json ContentType.
+type UpdateVolumeJSONRequestBody = UpdateVolume
+
+// SetVolumePermissionJSONRequestBody defines body for SetVolumePermission for application/json ContentType.
+type SetVolumePermissionJSONRequestBody = SetPermission
+
+// UploadToVolumeMultipartRequestBody defines body for UploadToVolume for multipart/form-data ContentType.
+type UploadToVolumeMultipartRequestBody = BodyUploadToVolume
 
 // SavePodAsTemplateTagJSONRequestBody defines body for SavePodAsTemplateTag for application/json ContentType.
 type SavePodAsTemplateTagJSONRequestBody = NewTemplateTagFromPod
@@ -1636,6 +2099,140 @@ type ClientInterface interface {
 	// Corresponds with POST /pods/jupyter/{pod_id}/upload (the `UploadToJupyter` operationId).
 	UploadToJupyterWithBody(ctx context.Context, podID PodID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListSnapshots List the snapshots that you may read
+	//
+	// Corresponds with GET /pods/snapshots (the `ListSnapshots` operationId).
+	ListSnapshots(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateSnapshotWithBody Create a snapshot
+	//
+	// Needs USER on the source volume. Copies what is at `source_volume_path` of the volume as it is now: what is in a
+	// folder goes into the folder `destination_path`, a file becomes the file `destination_path`. With `cron` the snapshot
+	// is a schedule too: at each time that the expression names, in UTC, another copy of the same files becomes a
+	// snapshot of its own, whose id is the one of the schedule and the time. `retention_policy` says how many of these
+	// copies are kept.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /pods/snapshots (the `CreateSnapshot` operationId).
+	CreateSnapshotWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateSnapshot Create a snapshot
+	//
+	// Needs USER on the source volume. Copies what is at `source_volume_path` of the volume as it is now: what is in a
+	// folder goes into the folder `destination_path`, a file becomes the file `destination_path`. With `cron` the snapshot
+	// is a schedule too: at each time that the expression names, in UTC, another copy of the same files becomes a
+	// snapshot of its own, whose id is the one of the schedule and the time. `retention_policy` says how many of these
+	// copies are kept.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /pods/snapshots (the `CreateSnapshot` operationId).
+	CreateSnapshot(ctx context.Context, body CreateSnapshotJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteSnapshot Delete a snapshot
+	//
+	// Needs ADMIN on the snapshot. Refused while a pod mounts it. Operators can restore it for some days.
+	//
+	// Corresponds with DELETE /pods/snapshots/{snapshot_id} (the `DeleteSnapshot` operationId).
+	DeleteSnapshot(ctx context.Context, snapshotID SnapshotID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetSnapshot Get a snapshot
+	//
+	// Needs READ on the snapshot.
+	//
+	// Corresponds with GET /pods/snapshots/{snapshot_id} (the `GetSnapshot` operationId).
+	GetSnapshot(ctx context.Context, snapshotID SnapshotID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateSnapshotWithBody Change a snapshot
+	//
+	// Needs USER on the snapshot, and for a new schedule on the source volume. An update that changes nothing is answered with the status `error`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /pods/snapshots/{snapshot_id} (the `UpdateSnapshot` operationId).
+	UpdateSnapshotWithBody(ctx context.Context, snapshotID SnapshotID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateSnapshot Change a snapshot
+	//
+	// Needs USER on the snapshot, and for a new schedule on the source volume. An update that changes nothing is answered with the status `error`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /pods/snapshots/{snapshot_id} (the `UpdateSnapshot` operationId).
+	UpdateSnapshot(ctx context.Context, snapshotID SnapshotID, body UpdateSnapshotJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetSnapshotContents Get a file, or a folder as a zip
+	//
+	// Needs USER on the snapshot. Parts of a file can be asked for by a range.
+	//
+	// Corresponds with GET /pods/snapshots/{snapshot_id}/contents/{path} (the `GetSnapshotContents` operationId).
+	GetSnapshotContents(ctx context.Context, snapshotID SnapshotID, path FilePath, params *GetSnapshotContentsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DownloadSnapshotContents Get a file, or a folder as a zip
+	//
+	// The same as contents, under another name.
+	//
+	// Corresponds with GET /pods/snapshots/{snapshot_id}/download/{path} (the `DownloadSnapshotContents` operationId).
+	DownloadSnapshotContents(ctx context.Context, snapshotID SnapshotID, path FilePath, params *DownloadSnapshotContentsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListSnapshotFiles List the files of a snapshot
+	//
+	// Needs READ on the snapshot.
+	//
+	// Corresponds with GET /pods/snapshots/{snapshot_id}/list (the `ListSnapshotFiles` operationId).
+	ListSnapshotFiles(ctx context.Context, snapshotID SnapshotID, params *ListSnapshotFilesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetSnapshotPermissions List who may do what with a snapshot
+	//
+	// Needs READ on the snapshot.
+	//
+	// Corresponds with GET /pods/snapshots/{snapshot_id}/permissions (the `GetSnapshotPermissions` operationId).
+	GetSnapshotPermissions(ctx context.Context, snapshotID SnapshotID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SetSnapshotPermissionWithBody Give a user a level on a snapshot
+	//
+	// Needs ADMIN on the snapshot.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /pods/snapshots/{snapshot_id}/permissions (the `SetSnapshotPermission` operationId).
+	SetSnapshotPermissionWithBody(ctx context.Context, snapshotID SnapshotID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SetSnapshotPermission Give a user a level on a snapshot
+	//
+	// Needs ADMIN on the snapshot.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /pods/snapshots/{snapshot_id}/permissions (the `SetSnapshotPermission` operationId).
+	SetSnapshotPermission(ctx context.Context, snapshotID SnapshotID, body SetSnapshotPermissionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteSnapshotPermission Take a level on a snapshot away from a user
+	//
+	// Needs ADMIN on the snapshot.
+	//
+	// Corresponds with DELETE /pods/snapshots/{snapshot_id}/permissions/{user} (the `DeleteSnapshotPermission` operationId).
+	DeleteSnapshotPermission(ctx context.Context, snapshotID SnapshotID, user User, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RestoreSnapshotWithBody Copy a snapshot into a volume
+	//
+	// Needs USER on the snapshot and on the volume. Files that are there are replaced, others stay.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /pods/snapshots/{snapshot_id}/restore (the `RestoreSnapshot` operationId).
+	RestoreSnapshotWithBody(ctx context.Context, snapshotID SnapshotID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RestoreSnapshot Copy a snapshot into a volume
+	//
+	// Needs USER on the snapshot and on the volume. Files that are there are replaced, others stay.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /pods/snapshots/{snapshot_id}/restore (the `RestoreSnapshot` operationId).
+	RestoreSnapshot(ctx context.Context, snapshotID SnapshotID, body RestoreSnapshotJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListTemplates List the templates that you may read
 	//
 	// Corresponds with GET /pods/templates (the `ListTemplates` operationId).
@@ -1776,6 +2373,125 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /pods/traefik-config (the `GetTraefikConfig` operationId).
 	GetTraefikConfig(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListVolumes List the volumes that you may read
+	//
+	// Corresponds with GET /pods/volumes (the `ListVolumes` operationId).
+	ListVolumes(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateVolumeWithBody Create a volume
+	//
+	// The volume is an empty folder that pods can mount, and that files can be sent to. Sizes are in MB of 1,048,576
+	// bytes.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /pods/volumes (the `CreateVolume` operationId).
+	CreateVolumeWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateVolume Create a volume
+	//
+	// The volume is an empty folder that pods can mount, and that files can be sent to. Sizes are in MB of 1,048,576
+	// bytes.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /pods/volumes (the `CreateVolume` operationId).
+	CreateVolume(ctx context.Context, body CreateVolumeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteVolume Delete a volume
+	//
+	// Needs ADMIN on the volume. Refused while a pod mounts it. Operators can restore it for some days.
+	//
+	// Corresponds with DELETE /pods/volumes/{volume_id} (the `DeleteVolume` operationId).
+	DeleteVolume(ctx context.Context, volumeID VolumeID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetVolume Get a volume
+	//
+	// Needs READ on the volume.
+	//
+	// Corresponds with GET /pods/volumes/{volume_id} (the `GetVolume` operationId).
+	GetVolume(ctx context.Context, volumeID VolumeID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateVolumeWithBody Change a volume
+	//
+	// Needs USER on the volume. An update that changes nothing is answered with the status `error`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /pods/volumes/{volume_id} (the `UpdateVolume` operationId).
+	UpdateVolumeWithBody(ctx context.Context, volumeID VolumeID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateVolume Change a volume
+	//
+	// Needs USER on the volume. An update that changes nothing is answered with the status `error`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /pods/volumes/{volume_id} (the `UpdateVolume` operationId).
+	UpdateVolume(ctx context.Context, volumeID VolumeID, body UpdateVolumeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetVolumeContents Get a file, or a folder as a zip
+	//
+	// Needs USER on the volume. Parts of a file can be asked for by a range.
+	//
+	// Corresponds with GET /pods/volumes/{volume_id}/contents/{path} (the `GetVolumeContents` operationId).
+	GetVolumeContents(ctx context.Context, volumeID VolumeID, path FilePath, params *GetVolumeContentsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DownloadVolumeContents Get a file, or a folder as a zip
+	//
+	// The same as contents, under another name.
+	//
+	// Corresponds with GET /pods/volumes/{volume_id}/download/{path} (the `DownloadVolumeContents` operationId).
+	DownloadVolumeContents(ctx context.Context, volumeID VolumeID, path FilePath, params *DownloadVolumeContentsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListVolumeFiles List the files of a volume
+	//
+	// Needs READ on the volume.
+	//
+	// Corresponds with GET /pods/volumes/{volume_id}/list (the `ListVolumeFiles` operationId).
+	ListVolumeFiles(ctx context.Context, volumeID VolumeID, params *ListVolumeFilesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetVolumePermissions List who may do what with a volume
+	//
+	// Needs READ on the volume.
+	//
+	// Corresponds with GET /pods/volumes/{volume_id}/permissions (the `GetVolumePermissions` operationId).
+	GetVolumePermissions(ctx context.Context, volumeID VolumeID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SetVolumePermissionWithBody Give a user a level on a volume
+	//
+	// Needs ADMIN on the volume.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /pods/volumes/{volume_id}/permissions (the `SetVolumePermission` operationId).
+	SetVolumePermissionWithBody(ctx context.Context, volumeID VolumeID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SetVolumePermission Give a user a level on a volume
+	//
+	// Needs ADMIN on the volume.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /pods/volumes/{volume_id}/permissions (the `SetVolumePermission` operationId).
+	SetVolumePermission(ctx context.Context, volumeID VolumeID, body SetVolumePermissionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteVolumePermission Take a level on a volume away from a user
+	//
+	// Needs ADMIN on the volume.
+	//
+	// Corresponds with DELETE /pods/volumes/{volume_id}/permissions/{user} (the `DeleteVolumePermission` operationId).
+	DeleteVolumePermission(ctx context.Context, volumeID VolumeID, user User, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UploadToVolumeWithBody Send a file to a volume
+	//
+	// Needs USER on the volume. Folders that are missing are made. A file that is there is replaced when the new one is complete.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /pods/volumes/{volume_id}/upload/{path} (the `UploadToVolume` operationId).
+	UploadToVolumeWithBody(ctx context.Context, volumeID VolumeID, path FilePath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// PodAuth Ask for a proxy whether a visitor may pass
 	//
@@ -2350,6 +3066,300 @@ func (c *Client) UploadToJupyterWithBody(ctx context.Context, podID PodID, conte
 	return c.Client.Do(req)
 }
 
+// ListSnapshots List the snapshots that you may read
+//
+// Corresponds with GET /pods/snapshots (the `ListSnapshots` operationId).
+func (c *Client) ListSnapshots(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListSnapshotsRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateSnapshotWithBody Create a snapshot
+//
+// Needs USER on the source volume. Copies what is at `source_volume_path` of the volume as it is now: what is in a
+// folder goes into the folder `destination_path`, a file becomes the file `destination_path`. With `cron` the snapshot
+// is a schedule too: at each time that the expression names, in UTC, another copy of the same files becomes a
+// snapshot of its own, whose id is the one of the schedule and the time. `retention_policy` says how many of these
+// copies are kept.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /pods/snapshots (the `CreateSnapshot` operationId).
+func (c *Client) CreateSnapshotWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateSnapshotRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateSnapshot Create a snapshot
+//
+// Needs USER on the source volume. Copies what is at `source_volume_path` of the volume as it is now: what is in a
+// folder goes into the folder `destination_path`, a file becomes the file `destination_path`. With `cron` the snapshot
+// is a schedule too: at each time that the expression names, in UTC, another copy of the same files becomes a
+// snapshot of its own, whose id is the one of the schedule and the time. `retention_policy` says how many of these
+// copies are kept.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /pods/snapshots (the `CreateSnapshot` operationId).
+func (c *Client) CreateSnapshot(ctx context.Context, body CreateSnapshotJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateSnapshotRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteSnapshot Delete a snapshot
+//
+// Needs ADMIN on the snapshot. Refused while a pod mounts it. Operators can restore it for some days.
+//
+// Corresponds with DELETE /pods/snapshots/{snapshot_id} (the `DeleteSnapshot` operationId).
+func (c *Client) DeleteSnapshot(ctx context.Context, snapshotID SnapshotID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteSnapshotRequest(c.Server, snapshotID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetSnapshot Get a snapshot
+//
+// Needs READ on the snapshot.
+//
+// Corresponds with GET /pods/snapshots/{snapshot_id} (the `GetSnapshot` operationId).
+func (c *Client) GetSnapshot(ctx context.Context, snapshotID SnapshotID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetSnapshotRequest(c.Server, snapshotID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateSnapshotWithBody Change a snapshot
+//
+// Needs USER on the snapshot, and for a new schedule on the source volume. An update that changes nothing is answered with the status `error`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /pods/snapshots/{snapshot_id} (the `UpdateSnapshot` operationId).
+func (c *Client) UpdateSnapshotWithBody(ctx context.Context, snapshotID SnapshotID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateSnapshotRequestWithBody(c.Server, snapshotID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateSnapshot Change a snapshot
+//
+// Needs USER on the snapshot, and for a new schedule on the source volume. An update that changes nothing is answered with the status `error`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /pods/snapshots/{snapshot_id} (the `UpdateSnapshot` operationId).
+func (c *Client) UpdateSnapshot(ctx context.Context, snapshotID SnapshotID, body UpdateSnapshotJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateSnapshotRequest(c.Server, snapshotID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetSnapshotContents Get a file, or a folder as a zip
+//
+// Needs USER on the snapshot. Parts of a file can be asked for by a range.
+//
+// Corresponds with GET /pods/snapshots/{snapshot_id}/contents/{path} (the `GetSnapshotContents` operationId).
+func (c *Client) GetSnapshotContents(ctx context.Context, snapshotID SnapshotID, path FilePath, params *GetSnapshotContentsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetSnapshotContentsRequest(c.Server, snapshotID, path, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DownloadSnapshotContents Get a file, or a folder as a zip
+//
+// The same as contents, under another name.
+//
+// Corresponds with GET /pods/snapshots/{snapshot_id}/download/{path} (the `DownloadSnapshotContents` operationId).
+func (c *Client) DownloadSnapshotContents(ctx context.Context, snapshotID SnapshotID, path FilePath, params *DownloadSnapshotContentsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDownloadSnapshotContentsRequest(c.Server, snapshotID, path, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListSnapshotFiles List the files of a snapshot
+//
+// Needs READ on the snapshot.
+//
+// Corresponds with GET /pods/snapshots/{snapshot_id}/list (the `ListSnapshotFiles` operationId).
+func (c *Client) ListSnapshotFiles(ctx context.Context, snapshotID SnapshotID, params *ListSnapshotFilesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListSnapshotFilesRequest(c.Server, snapshotID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetSnapshotPermissions List who may do what with a snapshot
+//
+// Needs READ on the snapshot.
+//
+// Corresponds with GET /pods/snapshots/{snapshot_id}/permissions (the `GetSnapshotPermissions` operationId).
+func (c *Client) GetSnapshotPermissions(ctx context.Context, snapshotID SnapshotID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetSnapshotPermissionsRequest(c.Server, snapshotID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SetSnapshotPermissionWithBody Give a user a level on a snapshot
+//
+// Needs ADMIN on the snapshot.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /pods/snapshots/{snapshot_id}/permissions (the `SetSnapshotPermission` operationId).
+func (c *Client) SetSnapshotPermissionWithBody(ctx context.Context, snapshotID SnapshotID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSetSnapshotPermissionRequestWithBody(c.Server, snapshotID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SetSnapshotPermission Give a user a level on a snapshot
+//
+// Needs ADMIN on the snapshot.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /pods/snapshots/{snapshot_id}/permissions (the `SetSnapshotPermission` operationId).
+func (c *Client) SetSnapshotPermission(ctx context.Context, snapshotID SnapshotID, body SetSnapshotPermissionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSetSnapshotPermissionRequest(c.Server, snapshotID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteSnapshotPermission Take a level on a snapshot away from a user
+//
+// Needs ADMIN on the snapshot.
+//
+// Corresponds with DELETE /pods/snapshots/{snapshot_id}/permissions/{user} (the `DeleteSnapshotPermission` operationId).
+func (c *Client) DeleteSnapshotPermission(ctx context.Context, snapshotID SnapshotID, user User, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteSnapshotPermissionRequest(c.Server, snapshotID, user)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RestoreSnapshotWithBody Copy a snapshot into a volume
+//
+// Needs USER on the snapshot and on the volume. Files that are there are replaced, others stay.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /pods/snapshots/{snapshot_id}/restore (the `RestoreSnapshot` operationId).
+func (c *Client) RestoreSnapshotWithBody(ctx context.Context, snapshotID SnapshotID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRestoreSnapshotRequestWithBody(c.Server, snapshotID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RestoreSnapshot Copy a snapshot into a volume
+//
+// Needs USER on the snapshot and on the volume. Files that are there are replaced, others stay.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /pods/snapshots/{snapshot_id}/restore (the `RestoreSnapshot` operationId).
+func (c *Client) RestoreSnapshot(ctx context.Context, snapshotID SnapshotID, body RestoreSnapshotJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRestoreSnapshotRequest(c.Server, snapshotID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListTemplates List the templates that you may read
 //
 // Corresponds with GET /pods/templates (the `ListTemplates` operationId).
@@ -2661,6 +3671,275 @@ func (c *Client) GetTemplateTag(ctx context.Context, templateID TemplateID, tagI
 // Corresponds with GET /pods/traefik-config (the `GetTraefikConfig` operationId).
 func (c *Client) GetTraefikConfig(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetTraefikConfigRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListVolumes List the volumes that you may read
+//
+// Corresponds with GET /pods/volumes (the `ListVolumes` operationId).
+func (c *Client) ListVolumes(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListVolumesRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateVolumeWithBody Create a volume
+//
+// The volume is an empty folder that pods can mount, and that files can be sent to. Sizes are in MB of 1,048,576
+// bytes.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /pods/volumes (the `CreateVolume` operationId).
+func (c *Client) CreateVolumeWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateVolumeRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateVolume Create a volume
+//
+// The volume is an empty folder that pods can mount, and that files can be sent to. Sizes are in MB of 1,048,576
+// bytes.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /pods/volumes (the `CreateVolume` operationId).
+func (c *Client) CreateVolume(ctx context.Context, body CreateVolumeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateVolumeRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteVolume Delete a volume
+//
+// Needs ADMIN on the volume. Refused while a pod mounts it. Operators can restore it for some days.
+//
+// Corresponds with DELETE /pods/volumes/{volume_id} (the `DeleteVolume` operationId).
+func (c *Client) DeleteVolume(ctx context.Context, volumeID VolumeID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteVolumeRequest(c.Server, volumeID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetVolume Get a volume
+//
+// Needs READ on the volume.
+//
+// Corresponds with GET /pods/volumes/{volume_id} (the `GetVolume` operationId).
+func (c *Client) GetVolume(ctx context.Context, volumeID VolumeID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetVolumeRequest(c.Server, volumeID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateVolumeWithBody Change a volume
+//
+// Needs USER on the volume. An update that changes nothing is answered with the status `error`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /pods/volumes/{volume_id} (the `UpdateVolume` operationId).
+func (c *Client) UpdateVolumeWithBody(ctx context.Context, volumeID VolumeID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateVolumeRequestWithBody(c.Server, volumeID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateVolume Change a volume
+//
+// Needs USER on the volume. An update that changes nothing is answered with the status `error`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /pods/volumes/{volume_id} (the `UpdateVolume` operationId).
+func (c *Client) UpdateVolume(ctx context.Context, volumeID VolumeID, body UpdateVolumeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateVolumeRequest(c.Server, volumeID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetVolumeContents Get a file, or a folder as a zip
+//
+// Needs USER on the volume. Parts of a file can be asked for by a range.
+//
+// Corresponds with GET /pods/volumes/{volume_id}/contents/{path} (the `GetVolumeContents` operationId).
+func (c *Client) GetVolumeContents(ctx context.Context, volumeID VolumeID, path FilePath, params *GetVolumeContentsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetVolumeContentsRequest(c.Server, volumeID, path, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DownloadVolumeContents Get a file, or a folder as a zip
+//
+// The same as contents, under another name.
+//
+// Corresponds with GET /pods/volumes/{volume_id}/download/{path} (the `DownloadVolumeContents` operationId).
+func (c *Client) DownloadVolumeContents(ctx context.Context, volumeID VolumeID, path FilePath, params *DownloadVolumeContentsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDownloadVolumeContentsRequest(c.Server, volumeID, path, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListVolumeFiles List the files of a volume
+//
+// Needs READ on the volume.
+//
+// Corresponds with GET /pods/volumes/{volume_id}/list (the `ListVolumeFiles` operationId).
+func (c *Client) ListVolumeFiles(ctx context.Context, volumeID VolumeID, params *ListVolumeFilesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListVolumeFilesRequest(c.Server, volumeID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetVolumePermissions List who may do what with a volume
+//
+// Needs READ on the volume.
+//
+// Corresponds with GET /pods/volumes/{volume_id}/permissions (the `GetVolumePermissions` operationId).
+func (c *Client) GetVolumePermissions(ctx context.Context, volumeID VolumeID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetVolumePermissionsRequest(c.Server, volumeID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SetVolumePermissionWithBody Give a user a level on a volume
+//
+// Needs ADMIN on the volume.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /pods/volumes/{volume_id}/permissions (the `SetVolumePermission` operationId).
+func (c *Client) SetVolumePermissionWithBody(ctx context.Context, volumeID VolumeID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSetVolumePermissionRequestWithBody(c.Server, volumeID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SetVolumePermission Give a user a level on a volume
+//
+// Needs ADMIN on the volume.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /pods/volumes/{volume_id}/permissions (the `SetVolumePermission` operationId).
+func (c *Client) SetVolumePermission(ctx context.Context, volumeID VolumeID, body SetVolumePermissionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSetVolumePermissionRequest(c.Server, volumeID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteVolumePermission Take a level on a volume away from a user
+//
+// Needs ADMIN on the volume.
+//
+// Corresponds with DELETE /pods/volumes/{volume_id}/permissions/{user} (the `DeleteVolumePermission` operationId).
+func (c *Client) DeleteVolumePermission(ctx context.Context, volumeID VolumeID, user User, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteVolumePermissionRequest(c.Server, volumeID, user)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UploadToVolumeWithBody Send a file to a volume
+//
+// Needs USER on the volume. Folders that are missing are made. A file that is there is replaced when the new one is complete.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /pods/volumes/{volume_id}/upload/{path} (the `UploadToVolume` operationId).
+func (c *Client) UploadToVolumeWithBody(ctx context.Context, volumeID VolumeID, path FilePath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUploadToVolumeRequestWithBody(c.Server, volumeID, path, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3801,6 +5080,554 @@ func NewUploadToJupyterRequestWithBody(server string, podID PodID, contentType s
 	return req, nil
 }
 
+// NewListSnapshotsRequest constructs an http.Request for the ListSnapshots method
+func NewListSnapshotsRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/pods/snapshots")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateSnapshotRequest calls the generic CreateSnapshot builder with application/json body
+func NewCreateSnapshotRequest(server string, body CreateSnapshotJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateSnapshotRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreateSnapshotRequestWithBody constructs an http.Request for the CreateSnapshot method, with any body, and a specified content type
+func NewCreateSnapshotRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/pods/snapshots")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteSnapshotRequest constructs an http.Request for the DeleteSnapshot method
+func NewDeleteSnapshotRequest(server string, snapshotID SnapshotID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "snapshot_id", snapshotID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/pods/snapshots/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetSnapshotRequest constructs an http.Request for the GetSnapshot method
+func NewGetSnapshotRequest(server string, snapshotID SnapshotID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "snapshot_id", snapshotID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/pods/snapshots/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewUpdateSnapshotRequest calls the generic UpdateSnapshot builder with application/json body
+func NewUpdateSnapshotRequest(server string, snapshotID SnapshotID, body UpdateSnapshotJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateSnapshotRequestWithBody(server, snapshotID, "application/json", bodyReader)
+}
+
+// NewUpdateSnapshotRequestWithBody constructs an http.Request for the UpdateSnapshot method, with any body, and a specified content type
+func NewUpdateSnapshotRequestWithBody(server string, snapshotID SnapshotID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "snapshot_id", snapshotID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/pods/snapshots/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetSnapshotContentsRequest constructs an http.Request for the GetSnapshotContents method
+func NewGetSnapshotContentsRequest(server string, snapshotID SnapshotID, path FilePath, params *GetSnapshotContentsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "snapshot_id", snapshotID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "path", path, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/pods/snapshots/%s/contents/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Zip != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "zip", *params.Zip, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDownloadSnapshotContentsRequest constructs an http.Request for the DownloadSnapshotContents method
+func NewDownloadSnapshotContentsRequest(server string, snapshotID SnapshotID, path FilePath, params *DownloadSnapshotContentsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "snapshot_id", snapshotID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "path", path, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/pods/snapshots/%s/download/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Zip != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "zip", *params.Zip, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListSnapshotFilesRequest constructs an http.Request for the ListSnapshotFiles method
+func NewListSnapshotFilesRequest(server string, snapshotID SnapshotID, params *ListSnapshotFilesParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "snapshot_id", snapshotID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/pods/snapshots/%s/list", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Path != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "path", *params.Path, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetSnapshotPermissionsRequest constructs an http.Request for the GetSnapshotPermissions method
+func NewGetSnapshotPermissionsRequest(server string, snapshotID SnapshotID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "snapshot_id", snapshotID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/pods/snapshots/%s/permissions", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewSetSnapshotPermissionRequest calls the generic SetSnapshotPermission builder with application/json body
+func NewSetSnapshotPermissionRequest(server string, snapshotID SnapshotID, body SetSnapshotPermissionJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewSetSnapshotPermissionRequestWithBody(server, snapshotID, "application/json", bodyReader)
+}
+
+// NewSetSnapshotPermissionRequestWithBody constructs an http.Request for the SetSnapshotPermission method, with any body, and a specified content type
+func NewSetSnapshotPermissionRequestWithBody(server string, snapshotID SnapshotID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "snapshot_id", snapshotID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/pods/snapshots/%s/permissions", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteSnapshotPermissionRequest constructs an http.Request for the DeleteSnapshotPermission method
+func NewDeleteSnapshotPermissionRequest(server string, snapshotID SnapshotID, user User) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "snapshot_id", snapshotID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "user", user, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/pods/snapshots/%s/permissions/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRestoreSnapshotRequest calls the generic RestoreSnapshot builder with application/json body
+func NewRestoreSnapshotRequest(server string, snapshotID SnapshotID, body RestoreSnapshotJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRestoreSnapshotRequestWithBody(server, snapshotID, "application/json", bodyReader)
+}
+
+// NewRestoreSnapshotRequestWithBody constructs an http.Request for the RestoreSnapshot method, with any body, and a specified content type
+func NewRestoreSnapshotRequestWithBody(server string, snapshotID SnapshotID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "snapshot_id", snapshotID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/pods/snapshots/%s/restore", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewListTemplatesRequest constructs an http.Request for the ListTemplates method
 func NewListTemplatesRequest(server string) (*http.Request, error) {
 	var err error
@@ -4450,6 +6277,550 @@ func NewGetTraefikConfigRequest(server string) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewListVolumesRequest constructs an http.Request for the ListVolumes method
+func NewListVolumesRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/pods/volumes")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateVolumeRequest calls the generic CreateVolume builder with application/json body
+func NewCreateVolumeRequest(server string, body CreateVolumeJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateVolumeRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreateVolumeRequestWithBody constructs an http.Request for the CreateVolume method, with any body, and a specified content type
+func NewCreateVolumeRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/pods/volumes")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteVolumeRequest constructs an http.Request for the DeleteVolume method
+func NewDeleteVolumeRequest(server string, volumeID VolumeID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "volume_id", volumeID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/pods/volumes/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetVolumeRequest constructs an http.Request for the GetVolume method
+func NewGetVolumeRequest(server string, volumeID VolumeID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "volume_id", volumeID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/pods/volumes/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewUpdateVolumeRequest calls the generic UpdateVolume builder with application/json body
+func NewUpdateVolumeRequest(server string, volumeID VolumeID, body UpdateVolumeJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateVolumeRequestWithBody(server, volumeID, "application/json", bodyReader)
+}
+
+// NewUpdateVolumeRequestWithBody constructs an http.Request for the UpdateVolume method, with any body, and a specified content type
+func NewUpdateVolumeRequestWithBody(server string, volumeID VolumeID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "volume_id", volumeID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/pods/volumes/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetVolumeContentsRequest constructs an http.Request for the GetVolumeContents method
+func NewGetVolumeContentsRequest(server string, volumeID VolumeID, path FilePath, params *GetVolumeContentsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "volume_id", volumeID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "path", path, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/pods/volumes/%s/contents/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Zip != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "zip", *params.Zip, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDownloadVolumeContentsRequest constructs an http.Request for the DownloadVolumeContents method
+func NewDownloadVolumeContentsRequest(server string, volumeID VolumeID, path FilePath, params *DownloadVolumeContentsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "volume_id", volumeID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "path", path, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/pods/volumes/%s/download/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Zip != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "zip", *params.Zip, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListVolumeFilesRequest constructs an http.Request for the ListVolumeFiles method
+func NewListVolumeFilesRequest(server string, volumeID VolumeID, params *ListVolumeFilesParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "volume_id", volumeID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/pods/volumes/%s/list", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Path != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "path", *params.Path, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetVolumePermissionsRequest constructs an http.Request for the GetVolumePermissions method
+func NewGetVolumePermissionsRequest(server string, volumeID VolumeID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "volume_id", volumeID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/pods/volumes/%s/permissions", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewSetVolumePermissionRequest calls the generic SetVolumePermission builder with application/json body
+func NewSetVolumePermissionRequest(server string, volumeID VolumeID, body SetVolumePermissionJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewSetVolumePermissionRequestWithBody(server, volumeID, "application/json", bodyReader)
+}
+
+// NewSetVolumePermissionRequestWithBody constructs an http.Request for the SetVolumePermission method, with any body, and a specified content type
+func NewSetVolumePermissionRequestWithBody(server string, volumeID VolumeID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "volume_id", volumeID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/pods/volumes/%s/permissions", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteVolumePermissionRequest constructs an http.Request for the DeleteVolumePermission method
+func NewDeleteVolumePermissionRequest(server string, volumeID VolumeID, user User) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "volume_id", volumeID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "user", user, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/pods/volumes/%s/permissions/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewUploadToVolumeRequestWithBody constructs an http.Request for the UploadToVolume method, with any body, and a specified content type
+func NewUploadToVolumeRequestWithBody(server string, volumeID VolumeID, path FilePath, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "volume_id", volumeID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "path", path, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/pods/volumes/%s/upload/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -5513,6 +7884,156 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /pods/jupyter/{pod_id}/upload (the `UploadToJupyter` operationId).
 	UploadToJupyterWithBodyWithResponse(ctx context.Context, podID PodID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UploadToJupyterResponse, error)
 
+	// ListSnapshotsWithResponse List the snapshots that you may read
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /pods/snapshots (the `ListSnapshots` operationId).
+	ListSnapshotsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListSnapshotsResponse, error)
+
+	// CreateSnapshotWithBodyWithResponse Create a snapshot
+	//
+	// Needs USER on the source volume. Copies what is at `source_volume_path` of the volume as it is now: what is in a
+	// folder goes into the folder `destination_path`, a file becomes the file `destination_path`. With `cron` the snapshot
+	// is a schedule too: at each time that the expression names, in UTC, another copy of the same files becomes a
+	// snapshot of its own, whose id is the one of the schedule and the time. `retention_policy` says how many of these
+	// copies are kept.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /pods/snapshots (the `CreateSnapshot` operationId).
+	CreateSnapshotWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateSnapshotResponse, error)
+
+	// CreateSnapshotWithResponse Create a snapshot
+	//
+	// Needs USER on the source volume. Copies what is at `source_volume_path` of the volume as it is now: what is in a
+	// folder goes into the folder `destination_path`, a file becomes the file `destination_path`. With `cron` the snapshot
+	// is a schedule too: at each time that the expression names, in UTC, another copy of the same files becomes a
+	// snapshot of its own, whose id is the one of the schedule and the time. `retention_policy` says how many of these
+	// copies are kept.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /pods/snapshots (the `CreateSnapshot` operationId).
+	CreateSnapshotWithResponse(ctx context.Context, body CreateSnapshotJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateSnapshotResponse, error)
+
+	// DeleteSnapshotWithResponse Delete a snapshot
+	//
+	// Needs ADMIN on the snapshot. Refused while a pod mounts it. Operators can restore it for some days.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /pods/snapshots/{snapshot_id} (the `DeleteSnapshot` operationId).
+	DeleteSnapshotWithResponse(ctx context.Context, snapshotID SnapshotID, reqEditors ...RequestEditorFn) (*DeleteSnapshotResponse, error)
+
+	// GetSnapshotWithResponse Get a snapshot
+	//
+	// Needs READ on the snapshot.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /pods/snapshots/{snapshot_id} (the `GetSnapshot` operationId).
+	GetSnapshotWithResponse(ctx context.Context, snapshotID SnapshotID, reqEditors ...RequestEditorFn) (*GetSnapshotResponse, error)
+
+	// UpdateSnapshotWithBodyWithResponse Change a snapshot
+	//
+	// Needs USER on the snapshot, and for a new schedule on the source volume. An update that changes nothing is answered with the status `error`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /pods/snapshots/{snapshot_id} (the `UpdateSnapshot` operationId).
+	UpdateSnapshotWithBodyWithResponse(ctx context.Context, snapshotID SnapshotID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateSnapshotResponse, error)
+
+	// UpdateSnapshotWithResponse Change a snapshot
+	//
+	// Needs USER on the snapshot, and for a new schedule on the source volume. An update that changes nothing is answered with the status `error`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /pods/snapshots/{snapshot_id} (the `UpdateSnapshot` operationId).
+	UpdateSnapshotWithResponse(ctx context.Context, snapshotID SnapshotID, body UpdateSnapshotJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateSnapshotResponse, error)
+
+	// GetSnapshotContentsWithResponse Get a file, or a folder as a zip
+	//
+	// Needs USER on the snapshot. Parts of a file can be asked for by a range.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /pods/snapshots/{snapshot_id}/contents/{path} (the `GetSnapshotContents` operationId).
+	GetSnapshotContentsWithResponse(ctx context.Context, snapshotID SnapshotID, path FilePath, params *GetSnapshotContentsParams, reqEditors ...RequestEditorFn) (*GetSnapshotContentsResponse, error)
+
+	// DownloadSnapshotContentsWithResponse Get a file, or a folder as a zip
+	//
+	// The same as contents, under another name.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /pods/snapshots/{snapshot_id}/download/{path} (the `DownloadSnapshotContents` operationId).
+	DownloadSnapshotContentsWithResponse(ctx context.Context, snapshotID SnapshotID, path FilePath, params *DownloadSnapshotContentsParams, reqEditors ...RequestEditorFn) (*DownloadSnapshotContentsResponse, error)
+
+	// ListSnapshotFilesWithResponse List the files of a snapshot
+	//
+	// Needs READ on the snapshot.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /pods/snapshots/{snapshot_id}/list (the `ListSnapshotFiles` operationId).
+	ListSnapshotFilesWithResponse(ctx context.Context, snapshotID SnapshotID, params *ListSnapshotFilesParams, reqEditors ...RequestEditorFn) (*ListSnapshotFilesResponse, error)
+
+	// GetSnapshotPermissionsWithResponse List who may do what with a snapshot
+	//
+	// Needs READ on the snapshot.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /pods/snapshots/{snapshot_id}/permissions (the `GetSnapshotPermissions` operationId).
+	GetSnapshotPermissionsWithResponse(ctx context.Context, snapshotID SnapshotID, reqEditors ...RequestEditorFn) (*GetSnapshotPermissionsResponse, error)
+
+	// SetSnapshotPermissionWithBodyWithResponse Give a user a level on a snapshot
+	//
+	// Needs ADMIN on the snapshot.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /pods/snapshots/{snapshot_id}/permissions (the `SetSnapshotPermission` operationId).
+	SetSnapshotPermissionWithBodyWithResponse(ctx context.Context, snapshotID SnapshotID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SetSnapshotPermissionResponse, error)
+
+	// SetSnapshotPermissionWithResponse Give a user a level on a snapshot
+	//
+	// Needs ADMIN on the snapshot.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /pods/snapshots/{snapshot_id}/permissions (the `SetSnapshotPermission` operationId).
+	SetSnapshotPermissionWithResponse(ctx context.Context, snapshotID SnapshotID, body SetSnapshotPermissionJSONRequestBody, reqEditors ...RequestEditorFn) (*SetSnapshotPermissionResponse, error)
+
+	// DeleteSnapshotPermissionWithResponse Take a level on a snapshot away from a user
+	//
+	// Needs ADMIN on the snapshot.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /pods/snapshots/{snapshot_id}/permissions/{user} (the `DeleteSnapshotPermission` operationId).
+	DeleteSnapshotPermissionWithResponse(ctx context.Context, snapshotID SnapshotID, user User, reqEditors ...RequestEditorFn) (*DeleteSnapshotPermissionResponse, error)
+
+	// RestoreSnapshotWithBodyWithResponse Copy a snapshot into a volume
+	//
+	// Needs USER on the snapshot and on the volume. Files that are there are replaced, others stay.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /pods/snapshots/{snapshot_id}/restore (the `RestoreSnapshot` operationId).
+	RestoreSnapshotWithBodyWithResponse(ctx context.Context, snapshotID SnapshotID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RestoreSnapshotResponse, error)
+
+	// RestoreSnapshotWithResponse Copy a snapshot into a volume
+	//
+	// Needs USER on the snapshot and on the volume. Files that are there are replaced, others stay.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /pods/snapshots/{snapshot_id}/restore (the `RestoreSnapshot` operationId).
+	RestoreSnapshotWithResponse(ctx context.Context, snapshotID SnapshotID, body RestoreSnapshotJSONRequestBody, reqEditors ...RequestEditorFn) (*RestoreSnapshotResponse, error)
+
 	// ListTemplatesWithResponse List the templates that you may read
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -5673,6 +8194,141 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /pods/traefik-config (the `GetTraefikConfig` operationId).
 	GetTraefikConfigWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetTraefikConfigResponse, error)
+
+	// ListVolumesWithResponse List the volumes that you may read
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /pods/volumes (the `ListVolumes` operationId).
+	ListVolumesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListVolumesResponse, error)
+
+	// CreateVolumeWithBodyWithResponse Create a volume
+	//
+	// The volume is an empty folder that pods can mount, and that files can be sent to. Sizes are in MB of 1,048,576
+	// bytes.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /pods/volumes (the `CreateVolume` operationId).
+	CreateVolumeWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateVolumeResponse, error)
+
+	// CreateVolumeWithResponse Create a volume
+	//
+	// The volume is an empty folder that pods can mount, and that files can be sent to. Sizes are in MB of 1,048,576
+	// bytes.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /pods/volumes (the `CreateVolume` operationId).
+	CreateVolumeWithResponse(ctx context.Context, body CreateVolumeJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateVolumeResponse, error)
+
+	// DeleteVolumeWithResponse Delete a volume
+	//
+	// Needs ADMIN on the volume. Refused while a pod mounts it. Operators can restore it for some days.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /pods/volumes/{volume_id} (the `DeleteVolume` operationId).
+	DeleteVolumeWithResponse(ctx context.Context, volumeID VolumeID, reqEditors ...RequestEditorFn) (*DeleteVolumeResponse, error)
+
+	// GetVolumeWithResponse Get a volume
+	//
+	// Needs READ on the volume.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /pods/volumes/{volume_id} (the `GetVolume` operationId).
+	GetVolumeWithResponse(ctx context.Context, volumeID VolumeID, reqEditors ...RequestEditorFn) (*GetVolumeResponse, error)
+
+	// UpdateVolumeWithBodyWithResponse Change a volume
+	//
+	// Needs USER on the volume. An update that changes nothing is answered with the status `error`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /pods/volumes/{volume_id} (the `UpdateVolume` operationId).
+	UpdateVolumeWithBodyWithResponse(ctx context.Context, volumeID VolumeID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateVolumeResponse, error)
+
+	// UpdateVolumeWithResponse Change a volume
+	//
+	// Needs USER on the volume. An update that changes nothing is answered with the status `error`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /pods/volumes/{volume_id} (the `UpdateVolume` operationId).
+	UpdateVolumeWithResponse(ctx context.Context, volumeID VolumeID, body UpdateVolumeJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateVolumeResponse, error)
+
+	// GetVolumeContentsWithResponse Get a file, or a folder as a zip
+	//
+	// Needs USER on the volume. Parts of a file can be asked for by a range.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /pods/volumes/{volume_id}/contents/{path} (the `GetVolumeContents` operationId).
+	GetVolumeContentsWithResponse(ctx context.Context, volumeID VolumeID, path FilePath, params *GetVolumeContentsParams, reqEditors ...RequestEditorFn) (*GetVolumeContentsResponse, error)
+
+	// DownloadVolumeContentsWithResponse Get a file, or a folder as a zip
+	//
+	// The same as contents, under another name.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /pods/volumes/{volume_id}/download/{path} (the `DownloadVolumeContents` operationId).
+	DownloadVolumeContentsWithResponse(ctx context.Context, volumeID VolumeID, path FilePath, params *DownloadVolumeContentsParams, reqEditors ...RequestEditorFn) (*DownloadVolumeContentsResponse, error)
+
+	// ListVolumeFilesWithResponse List the files of a volume
+	//
+	// Needs READ on the volume.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /pods/volumes/{volume_id}/list (the `ListVolumeFiles` operationId).
+	ListVolumeFilesWithResponse(ctx context.Context, volumeID VolumeID, params *ListVolumeFilesParams, reqEditors ...RequestEditorFn) (*ListVolumeFilesResponse, error)
+
+	// GetVolumePermissionsWithResponse List who may do what with a volume
+	//
+	// Needs READ on the volume.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /pods/volumes/{volume_id}/permissions (the `GetVolumePermissions` operationId).
+	GetVolumePermissionsWithResponse(ctx context.Context, volumeID VolumeID, reqEditors ...RequestEditorFn) (*GetVolumePermissionsResponse, error)
+
+	// SetVolumePermissionWithBodyWithResponse Give a user a level on a volume
+	//
+	// Needs ADMIN on the volume.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /pods/volumes/{volume_id}/permissions (the `SetVolumePermission` operationId).
+	SetVolumePermissionWithBodyWithResponse(ctx context.Context, volumeID VolumeID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SetVolumePermissionResponse, error)
+
+	// SetVolumePermissionWithResponse Give a user a level on a volume
+	//
+	// Needs ADMIN on the volume.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /pods/volumes/{volume_id}/permissions (the `SetVolumePermission` operationId).
+	SetVolumePermissionWithResponse(ctx context.Context, volumeID VolumeID, body SetVolumePermissionJSONRequestBody, reqEditors ...RequestEditorFn) (*SetVolumePermissionResponse, error)
+
+	// DeleteVolumePermissionWithResponse Take a level on a volume away from a user
+	//
+	// Needs ADMIN on the volume.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /pods/volumes/{volume_id}/permissions/{user} (the `DeleteVolumePermission` operationId).
+	DeleteVolumePermissionWithResponse(ctx context.Context, volumeID VolumeID, user User, reqEditors ...RequestEditorFn) (*DeleteVolumePermissionResponse, error)
+
+	// UploadToVolumeWithBodyWithResponse Send a file to a volume
+	//
+	// Needs USER on the volume. Folders that are missing are made. A file that is there is replaced when the new one is complete.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /pods/volumes/{volume_id}/upload/{path} (the `UploadToVolume` operationId).
+	UploadToVolumeWithBodyWithResponse(ctx context.Context, volumeID VolumeID, path FilePath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UploadToVolumeResponse, error)
 
 	// PodAuthWithResponse Ask for a proxy whether a visitor may pass
 	//
@@ -6369,6 +9025,370 @@ func (r UploadToJupyterResponse) StatusCode() int {
 	return 0
 }
 
+type ListSnapshotsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SnapshotsAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failed
+}
+
+// Status returns HTTPResponse.Status
+func (r ListSnapshotsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListSnapshotsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type CreateSnapshotResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SnapshotAnswer
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *Invalid
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *Conflict
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failed
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateSnapshotResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateSnapshotResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type DeleteSnapshotResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SnapshotDeleteResponse
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *NotFound
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *Conflict
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failed
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteSnapshotResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteSnapshotResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type GetSnapshotResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SnapshotAnswer
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *NotFound
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failed
+}
+
+// Status returns HTTPResponse.Status
+func (r GetSnapshotResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetSnapshotResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type UpdateSnapshotResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SnapshotAnswer
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *Invalid
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *NotFound
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failed
+}
+
+// Status returns HTTPResponse.Status
+func (r UpdateSnapshotResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UpdateSnapshotResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// GetSnapshotContentsResponse200Headers the declared response headers of an HTTP 200 response for GetSnapshotContents
+type GetSnapshotContentsResponse200Headers struct {
+	ContentDisposition *string
+}
+
+// GetSnapshotContentsResponse206Headers the declared response headers of an HTTP 206 response for GetSnapshotContents
+type GetSnapshotContentsResponse206Headers struct {
+	ContentDisposition *string
+}
+
+type GetSnapshotContentsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *Invalid
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *NotFound
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failed
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetSnapshotContentsResponse200Headers
+	// Headers206 the parsed response headers for an HTTP 206 response
+	Headers206 *GetSnapshotContentsResponse206Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r GetSnapshotContentsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetSnapshotContentsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// DownloadSnapshotContentsResponse200Headers the declared response headers of an HTTP 200 response for DownloadSnapshotContents
+type DownloadSnapshotContentsResponse200Headers struct {
+	ContentDisposition *string
+}
+
+// DownloadSnapshotContentsResponse206Headers the declared response headers of an HTTP 206 response for DownloadSnapshotContents
+type DownloadSnapshotContentsResponse206Headers struct {
+	ContentDisposition *string
+}
+
+type DownloadSnapshotContentsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *Invalid
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *NotFound
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failed
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *DownloadSnapshotContentsResponse200Headers
+	// Headers206 the parsed response headers for an HTTP 206 response
+	Headers206 *DownloadSnapshotContentsResponse206Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r DownloadSnapshotContentsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DownloadSnapshotContentsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type ListSnapshotFilesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *FilesListResponse
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *Invalid
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *NotFound
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failed
+}
+
+// Status returns HTTPResponse.Status
+func (r ListSnapshotFilesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListSnapshotFilesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type GetSnapshotPermissionsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SnapshotPermissionsAnswer
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *NotFound
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failed
+}
+
+// Status returns HTTPResponse.Status
+func (r GetSnapshotPermissionsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetSnapshotPermissionsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type SetSnapshotPermissionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SnapshotPermissionsAnswer
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *Invalid
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *NotFound
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failed
+}
+
+// Status returns HTTPResponse.Status
+func (r SetSnapshotPermissionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SetSnapshotPermissionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type DeleteSnapshotPermissionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SnapshotPermissionsAnswer
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *Invalid
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *NotFound
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failed
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteSnapshotPermissionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteSnapshotPermissionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type RestoreSnapshotResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *VolumeResponse
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *Invalid
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *NotFound
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failed
+}
+
+// Status returns HTTPResponse.Status
+func (r RestoreSnapshotResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RestoreSnapshotResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
 type ListTemplatesResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -6764,6 +9784,370 @@ func (r GetTraefikConfigResponse) Status() string {
 
 // StatusCode returns HTTPResponse.StatusCode
 func (r GetTraefikConfigResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type ListVolumesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *VolumesAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failed
+}
+
+// Status returns HTTPResponse.Status
+func (r ListVolumesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListVolumesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type CreateVolumeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *VolumeAnswer
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *Invalid
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *Conflict
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failed
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateVolumeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateVolumeResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type DeleteVolumeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *VolumeDeleteResponse
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *NotFound
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *Conflict
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failed
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteVolumeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteVolumeResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type GetVolumeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *VolumeAnswer
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *NotFound
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failed
+}
+
+// Status returns HTTPResponse.Status
+func (r GetVolumeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetVolumeResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type UpdateVolumeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *VolumeAnswer
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *Invalid
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *NotFound
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failed
+}
+
+// Status returns HTTPResponse.Status
+func (r UpdateVolumeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UpdateVolumeResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// GetVolumeContentsResponse200Headers the declared response headers of an HTTP 200 response for GetVolumeContents
+type GetVolumeContentsResponse200Headers struct {
+	ContentDisposition *string
+}
+
+// GetVolumeContentsResponse206Headers the declared response headers of an HTTP 206 response for GetVolumeContents
+type GetVolumeContentsResponse206Headers struct {
+	ContentDisposition *string
+}
+
+type GetVolumeContentsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *Invalid
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *NotFound
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failed
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetVolumeContentsResponse200Headers
+	// Headers206 the parsed response headers for an HTTP 206 response
+	Headers206 *GetVolumeContentsResponse206Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r GetVolumeContentsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetVolumeContentsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// DownloadVolumeContentsResponse200Headers the declared response headers of an HTTP 200 response for DownloadVolumeContents
+type DownloadVolumeContentsResponse200Headers struct {
+	ContentDisposition *string
+}
+
+// DownloadVolumeContentsResponse206Headers the declared response headers of an HTTP 206 response for DownloadVolumeContents
+type DownloadVolumeContentsResponse206Headers struct {
+	ContentDisposition *string
+}
+
+type DownloadVolumeContentsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *Invalid
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *NotFound
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failed
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *DownloadVolumeContentsResponse200Headers
+	// Headers206 the parsed response headers for an HTTP 206 response
+	Headers206 *DownloadVolumeContentsResponse206Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r DownloadVolumeContentsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DownloadVolumeContentsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type ListVolumeFilesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *FilesListResponse
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *Invalid
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *NotFound
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failed
+}
+
+// Status returns HTTPResponse.Status
+func (r ListVolumeFilesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListVolumeFilesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type GetVolumePermissionsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *VolumePermissionsAnswer
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *NotFound
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failed
+}
+
+// Status returns HTTPResponse.Status
+func (r GetVolumePermissionsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetVolumePermissionsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type SetVolumePermissionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *VolumePermissionsAnswer
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *Invalid
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *NotFound
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failed
+}
+
+// Status returns HTTPResponse.Status
+func (r SetVolumePermissionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SetVolumePermissionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type DeleteVolumePermissionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *VolumePermissionsAnswer
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *Invalid
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *NotFound
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failed
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteVolumePermissionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteVolumePermissionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type UploadToVolumeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *FilesUploadResponse
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *Invalid
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *NotFound
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failed
+}
+
+// Status returns HTTPResponse.Status
+func (r UploadToVolumeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UploadToVolumeResponse) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -7649,6 +11033,252 @@ func (c *ClientWithResponses) UploadToJupyterWithBodyWithResponse(ctx context.Co
 	return ParseUploadToJupyterResponse(rsp)
 }
 
+// ListSnapshotsWithResponse List the snapshots that you may read
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /pods/snapshots (the `ListSnapshots` operationId).
+func (c *ClientWithResponses) ListSnapshotsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListSnapshotsResponse, error) {
+	rsp, err := c.ListSnapshots(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListSnapshotsResponse(rsp)
+}
+
+// CreateSnapshotWithBodyWithResponse Create a snapshot
+//
+// Needs USER on the source volume. Copies what is at `source_volume_path` of the volume as it is now: what is in a
+// folder goes into the folder `destination_path`, a file becomes the file `destination_path`. With `cron` the snapshot
+// is a schedule too: at each time that the expression names, in UTC, another copy of the same files becomes a
+// snapshot of its own, whose id is the one of the schedule and the time. `retention_policy` says how many of these
+// copies are kept.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /pods/snapshots (the `CreateSnapshot` operationId).
+func (c *ClientWithResponses) CreateSnapshotWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateSnapshotResponse, error) {
+	rsp, err := c.CreateSnapshotWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateSnapshotResponse(rsp)
+}
+
+// CreateSnapshotWithResponse Create a snapshot
+//
+// Needs USER on the source volume. Copies what is at `source_volume_path` of the volume as it is now: what is in a
+// folder goes into the folder `destination_path`, a file becomes the file `destination_path`. With `cron` the snapshot
+// is a schedule too: at each time that the expression names, in UTC, another copy of the same files becomes a
+// snapshot of its own, whose id is the one of the schedule and the time. `retention_policy` says how many of these
+// copies are kept.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /pods/snapshots (the `CreateSnapshot` operationId).
+func (c *ClientWithResponses) CreateSnapshotWithResponse(ctx context.Context, body CreateSnapshotJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateSnapshotResponse, error) {
+	rsp, err := c.CreateSnapshot(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateSnapshotResponse(rsp)
+}
+
+// DeleteSnapshotWithResponse Delete a snapshot
+//
+// Needs ADMIN on the snapshot. Refused while a pod mounts it. Operators can restore it for some days.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /pods/snapshots/{snapshot_id} (the `DeleteSnapshot` operationId).
+func (c *ClientWithResponses) DeleteSnapshotWithResponse(ctx context.Context, snapshotID SnapshotID, reqEditors ...RequestEditorFn) (*DeleteSnapshotResponse, error) {
+	rsp, err := c.DeleteSnapshot(ctx, snapshotID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteSnapshotResponse(rsp)
+}
+
+// GetSnapshotWithResponse Get a snapshot
+//
+// Needs READ on the snapshot.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /pods/snapshots/{snapshot_id} (the `GetSnapshot` operationId).
+func (c *ClientWithResponses) GetSnapshotWithResponse(ctx context.Context, snapshotID SnapshotID, reqEditors ...RequestEditorFn) (*GetSnapshotResponse, error) {
+	rsp, err := c.GetSnapshot(ctx, snapshotID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetSnapshotResponse(rsp)
+}
+
+// UpdateSnapshotWithBodyWithResponse Change a snapshot
+//
+// Needs USER on the snapshot, and for a new schedule on the source volume. An update that changes nothing is answered with the status `error`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /pods/snapshots/{snapshot_id} (the `UpdateSnapshot` operationId).
+func (c *ClientWithResponses) UpdateSnapshotWithBodyWithResponse(ctx context.Context, snapshotID SnapshotID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateSnapshotResponse, error) {
+	rsp, err := c.UpdateSnapshotWithBody(ctx, snapshotID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateSnapshotResponse(rsp)
+}
+
+// UpdateSnapshotWithResponse Change a snapshot
+//
+// Needs USER on the snapshot, and for a new schedule on the source volume. An update that changes nothing is answered with the status `error`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /pods/snapshots/{snapshot_id} (the `UpdateSnapshot` operationId).
+func (c *ClientWithResponses) UpdateSnapshotWithResponse(ctx context.Context, snapshotID SnapshotID, body UpdateSnapshotJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateSnapshotResponse, error) {
+	rsp, err := c.UpdateSnapshot(ctx, snapshotID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateSnapshotResponse(rsp)
+}
+
+// GetSnapshotContentsWithResponse Get a file, or a folder as a zip
+//
+// Needs USER on the snapshot. Parts of a file can be asked for by a range.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /pods/snapshots/{snapshot_id}/contents/{path} (the `GetSnapshotContents` operationId).
+func (c *ClientWithResponses) GetSnapshotContentsWithResponse(ctx context.Context, snapshotID SnapshotID, path FilePath, params *GetSnapshotContentsParams, reqEditors ...RequestEditorFn) (*GetSnapshotContentsResponse, error) {
+	rsp, err := c.GetSnapshotContents(ctx, snapshotID, path, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetSnapshotContentsResponse(rsp)
+}
+
+// DownloadSnapshotContentsWithResponse Get a file, or a folder as a zip
+//
+// The same as contents, under another name.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /pods/snapshots/{snapshot_id}/download/{path} (the `DownloadSnapshotContents` operationId).
+func (c *ClientWithResponses) DownloadSnapshotContentsWithResponse(ctx context.Context, snapshotID SnapshotID, path FilePath, params *DownloadSnapshotContentsParams, reqEditors ...RequestEditorFn) (*DownloadSnapshotContentsResponse, error) {
+	rsp, err := c.DownloadSnapshotContents(ctx, snapshotID, path, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDownloadSnapshotContentsResponse(rsp)
+}
+
+// ListSnapshotFilesWithResponse List the files of a snapshot
+//
+// Needs READ on the snapshot.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /pods/snapshots/{snapshot_id}/list (the `ListSnapshotFiles` operationId).
+func (c *ClientWithResponses) ListSnapshotFilesWithResponse(ctx context.Context, snapshotID SnapshotID, params *ListSnapshotFilesParams, reqEditors ...RequestEditorFn) (*ListSnapshotFilesResponse, error) {
+	rsp, err := c.ListSnapshotFiles(ctx, snapshotID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListSnapshotFilesResponse(rsp)
+}
+
+// GetSnapshotPermissionsWithResponse List who may do what with a snapshot
+//
+// Needs READ on the snapshot.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /pods/snapshots/{snapshot_id}/permissions (the `GetSnapshotPermissions` operationId).
+func (c *ClientWithResponses) GetSnapshotPermissionsWithResponse(ctx context.Context, snapshotID SnapshotID, reqEditors ...RequestEditorFn) (*GetSnapshotPermissionsResponse, error) {
+	rsp, err := c.GetSnapshotPermissions(ctx, snapshotID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetSnapshotPermissionsResponse(rsp)
+}
+
+// SetSnapshotPermissionWithBodyWithResponse Give a user a level on a snapshot
+//
+// Needs ADMIN on the snapshot.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /pods/snapshots/{snapshot_id}/permissions (the `SetSnapshotPermission` operationId).
+func (c *ClientWithResponses) SetSnapshotPermissionWithBodyWithResponse(ctx context.Context, snapshotID SnapshotID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SetSnapshotPermissionResponse, error) {
+	rsp, err := c.SetSnapshotPermissionWithBody(ctx, snapshotID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSetSnapshotPermissionResponse(rsp)
+}
+
+// SetSnapshotPermissionWithResponse Give a user a level on a snapshot
+//
+// Needs ADMIN on the snapshot.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /pods/snapshots/{snapshot_id}/permissions (the `SetSnapshotPermission` operationId).
+func (c *ClientWithResponses) SetSnapshotPermissionWithResponse(ctx context.Context, snapshotID SnapshotID, body SetSnapshotPermissionJSONRequestBody, reqEditors ...RequestEditorFn) (*SetSnapshotPermissionResponse, error) {
+	rsp, err := c.SetSnapshotPermission(ctx, snapshotID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSetSnapshotPermissionResponse(rsp)
+}
+
+// DeleteSnapshotPermissionWithResponse Take a level on a snapshot away from a user
+//
+// Needs ADMIN on the snapshot.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /pods/snapshots/{snapshot_id}/permissions/{user} (the `DeleteSnapshotPermission` operationId).
+func (c *ClientWithResponses) DeleteSnapshotPermissionWithResponse(ctx context.Context, snapshotID SnapshotID, user User, reqEditors ...RequestEditorFn) (*DeleteSnapshotPermissionResponse, error) {
+	rsp, err := c.DeleteSnapshotPermission(ctx, snapshotID, user, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteSnapshotPermissionResponse(rsp)
+}
+
+// RestoreSnapshotWithBodyWithResponse Copy a snapshot into a volume
+//
+// Needs USER on the snapshot and on the volume. Files that are there are replaced, others stay.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /pods/snapshots/{snapshot_id}/restore (the `RestoreSnapshot` operationId).
+func (c *ClientWithResponses) RestoreSnapshotWithBodyWithResponse(ctx context.Context, snapshotID SnapshotID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RestoreSnapshotResponse, error) {
+	rsp, err := c.RestoreSnapshotWithBody(ctx, snapshotID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRestoreSnapshotResponse(rsp)
+}
+
+// RestoreSnapshotWithResponse Copy a snapshot into a volume
+//
+// Needs USER on the snapshot and on the volume. Files that are there are replaced, others stay.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /pods/snapshots/{snapshot_id}/restore (the `RestoreSnapshot` operationId).
+func (c *ClientWithResponses) RestoreSnapshotWithResponse(ctx context.Context, snapshotID SnapshotID, body RestoreSnapshotJSONRequestBody, reqEditors ...RequestEditorFn) (*RestoreSnapshotResponse, error) {
+	rsp, err := c.RestoreSnapshot(ctx, snapshotID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRestoreSnapshotResponse(rsp)
+}
+
 // ListTemplatesWithResponse List the templates that you may read
 //
 // Returns a wrapper object for the known response body format(s).
@@ -7916,6 +11546,231 @@ func (c *ClientWithResponses) GetTraefikConfigWithResponse(ctx context.Context, 
 		return nil, err
 	}
 	return ParseGetTraefikConfigResponse(rsp)
+}
+
+// ListVolumesWithResponse List the volumes that you may read
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /pods/volumes (the `ListVolumes` operationId).
+func (c *ClientWithResponses) ListVolumesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListVolumesResponse, error) {
+	rsp, err := c.ListVolumes(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListVolumesResponse(rsp)
+}
+
+// CreateVolumeWithBodyWithResponse Create a volume
+//
+// The volume is an empty folder that pods can mount, and that files can be sent to. Sizes are in MB of 1,048,576
+// bytes.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /pods/volumes (the `CreateVolume` operationId).
+func (c *ClientWithResponses) CreateVolumeWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateVolumeResponse, error) {
+	rsp, err := c.CreateVolumeWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateVolumeResponse(rsp)
+}
+
+// CreateVolumeWithResponse Create a volume
+//
+// The volume is an empty folder that pods can mount, and that files can be sent to. Sizes are in MB of 1,048,576
+// bytes.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /pods/volumes (the `CreateVolume` operationId).
+func (c *ClientWithResponses) CreateVolumeWithResponse(ctx context.Context, body CreateVolumeJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateVolumeResponse, error) {
+	rsp, err := c.CreateVolume(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateVolumeResponse(rsp)
+}
+
+// DeleteVolumeWithResponse Delete a volume
+//
+// Needs ADMIN on the volume. Refused while a pod mounts it. Operators can restore it for some days.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /pods/volumes/{volume_id} (the `DeleteVolume` operationId).
+func (c *ClientWithResponses) DeleteVolumeWithResponse(ctx context.Context, volumeID VolumeID, reqEditors ...RequestEditorFn) (*DeleteVolumeResponse, error) {
+	rsp, err := c.DeleteVolume(ctx, volumeID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteVolumeResponse(rsp)
+}
+
+// GetVolumeWithResponse Get a volume
+//
+// Needs READ on the volume.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /pods/volumes/{volume_id} (the `GetVolume` operationId).
+func (c *ClientWithResponses) GetVolumeWithResponse(ctx context.Context, volumeID VolumeID, reqEditors ...RequestEditorFn) (*GetVolumeResponse, error) {
+	rsp, err := c.GetVolume(ctx, volumeID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetVolumeResponse(rsp)
+}
+
+// UpdateVolumeWithBodyWithResponse Change a volume
+//
+// Needs USER on the volume. An update that changes nothing is answered with the status `error`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /pods/volumes/{volume_id} (the `UpdateVolume` operationId).
+func (c *ClientWithResponses) UpdateVolumeWithBodyWithResponse(ctx context.Context, volumeID VolumeID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateVolumeResponse, error) {
+	rsp, err := c.UpdateVolumeWithBody(ctx, volumeID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateVolumeResponse(rsp)
+}
+
+// UpdateVolumeWithResponse Change a volume
+//
+// Needs USER on the volume. An update that changes nothing is answered with the status `error`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /pods/volumes/{volume_id} (the `UpdateVolume` operationId).
+func (c *ClientWithResponses) UpdateVolumeWithResponse(ctx context.Context, volumeID VolumeID, body UpdateVolumeJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateVolumeResponse, error) {
+	rsp, err := c.UpdateVolume(ctx, volumeID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateVolumeResponse(rsp)
+}
+
+// GetVolumeContentsWithResponse Get a file, or a folder as a zip
+//
+// Needs USER on the volume. Parts of a file can be asked for by a range.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /pods/volumes/{volume_id}/contents/{path} (the `GetVolumeContents` operationId).
+func (c *ClientWithResponses) GetVolumeContentsWithResponse(ctx context.Context, volumeID VolumeID, path FilePath, params *GetVolumeContentsParams, reqEditors ...RequestEditorFn) (*GetVolumeContentsResponse, error) {
+	rsp, err := c.GetVolumeContents(ctx, volumeID, path, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetVolumeContentsResponse(rsp)
+}
+
+// DownloadVolumeContentsWithResponse Get a file, or a folder as a zip
+//
+// The same as contents, under another name.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /pods/volumes/{volume_id}/download/{path} (the `DownloadVolumeContents` operationId).
+func (c *ClientWithResponses) DownloadVolumeContentsWithResponse(ctx context.Context, volumeID VolumeID, path FilePath, params *DownloadVolumeContentsParams, reqEditors ...RequestEditorFn) (*DownloadVolumeContentsResponse, error) {
+	rsp, err := c.DownloadVolumeContents(ctx, volumeID, path, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDownloadVolumeContentsResponse(rsp)
+}
+
+// ListVolumeFilesWithResponse List the files of a volume
+//
+// Needs READ on the volume.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /pods/volumes/{volume_id}/list (the `ListVolumeFiles` operationId).
+func (c *ClientWithResponses) ListVolumeFilesWithResponse(ctx context.Context, volumeID VolumeID, params *ListVolumeFilesParams, reqEditors ...RequestEditorFn) (*ListVolumeFilesResponse, error) {
+	rsp, err := c.ListVolumeFiles(ctx, volumeID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListVolumeFilesResponse(rsp)
+}
+
+// GetVolumePermissionsWithResponse List who may do what with a volume
+//
+// Needs READ on the volume.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /pods/volumes/{volume_id}/permissions (the `GetVolumePermissions` operationId).
+func (c *ClientWithResponses) GetVolumePermissionsWithResponse(ctx context.Context, volumeID VolumeID, reqEditors ...RequestEditorFn) (*GetVolumePermissionsResponse, error) {
+	rsp, err := c.GetVolumePermissions(ctx, volumeID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetVolumePermissionsResponse(rsp)
+}
+
+// SetVolumePermissionWithBodyWithResponse Give a user a level on a volume
+//
+// Needs ADMIN on the volume.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /pods/volumes/{volume_id}/permissions (the `SetVolumePermission` operationId).
+func (c *ClientWithResponses) SetVolumePermissionWithBodyWithResponse(ctx context.Context, volumeID VolumeID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SetVolumePermissionResponse, error) {
+	rsp, err := c.SetVolumePermissionWithBody(ctx, volumeID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSetVolumePermissionResponse(rsp)
+}
+
+// SetVolumePermissionWithResponse Give a user a level on a volume
+//
+// Needs ADMIN on the volume.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /pods/volumes/{volume_id}/permissions (the `SetVolumePermission` operationId).
+func (c *ClientWithResponses) SetVolumePermissionWithResponse(ctx context.Context, volumeID VolumeID, body SetVolumePermissionJSONRequestBody, reqEditors ...RequestEditorFn) (*SetVolumePermissionResponse, error) {
+	rsp, err := c.SetVolumePermission(ctx, volumeID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSetVolumePermissionResponse(rsp)
+}
+
+// DeleteVolumePermissionWithResponse Take a level on a volume away from a user
+//
+// Needs ADMIN on the volume.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /pods/volumes/{volume_id}/permissions/{user} (the `DeleteVolumePermission` operationId).
+func (c *ClientWithResponses) DeleteVolumePermissionWithResponse(ctx context.Context, volumeID VolumeID, user User, reqEditors ...RequestEditorFn) (*DeleteVolumePermissionResponse, error) {
+	rsp, err := c.DeleteVolumePermission(ctx, volumeID, user, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteVolumePermissionResponse(rsp)
+}
+
+// UploadToVolumeWithBodyWithResponse Send a file to a volume
+//
+// Needs USER on the volume. Folders that are missing are made. A file that is there is replaced when the new one is complete.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /pods/volumes/{volume_id}/upload/{path} (the `UploadToVolume` operationId).
+func (c *ClientWithResponses) UploadToVolumeWithBodyWithResponse(ctx context.Context, volumeID VolumeID, path FilePath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UploadToVolumeResponse, error) {
+	rsp, err := c.UploadToVolumeWithBody(ctx, volumeID, path, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUploadToVolumeResponse(rsp)
 }
 
 // PodAuthWithResponse Ask for a proxy whether a visitor may pass
@@ -9000,6 +12855,580 @@ func ParseUploadToJupyterResponse(rsp *http.Response) (*UploadToJupyterResponse,
 	return response, nil
 }
 
+// ParseListSnapshotsResponse parses an HTTP response from a ListSnapshotsWithResponse call
+func ParseListSnapshotsResponse(rsp *http.Response) (*ListSnapshotsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListSnapshotsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SnapshotsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateSnapshotResponse parses an HTTP response from a CreateSnapshotWithResponse call
+func ParseCreateSnapshotResponse(rsp *http.Response) (*CreateSnapshotResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateSnapshotResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SnapshotAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Invalid
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteSnapshotResponse parses an HTTP response from a DeleteSnapshotWithResponse call
+func ParseDeleteSnapshotResponse(rsp *http.Response) (*DeleteSnapshotResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteSnapshotResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SnapshotDeleteResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetSnapshotResponse parses an HTTP response from a GetSnapshotWithResponse call
+func ParseGetSnapshotResponse(rsp *http.Response) (*GetSnapshotResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetSnapshotResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SnapshotAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseUpdateSnapshotResponse parses an HTTP response from a UpdateSnapshotWithResponse call
+func ParseUpdateSnapshotResponse(rsp *http.Response) (*UpdateSnapshotResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UpdateSnapshotResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SnapshotAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Invalid
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetSnapshotContentsResponse parses an HTTP response from a GetSnapshotContentsWithResponse call
+func ParseGetSnapshotContentsResponse(rsp *http.Response) (*GetSnapshotContentsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetSnapshotContentsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 304:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Invalid
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetSnapshotContentsResponse200Headers
+		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDisposition = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 206:
+		var headers GetSnapshotContentsResponse206Headers
+		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDisposition = &value
+		}
+		response.Headers206 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDownloadSnapshotContentsResponse parses an HTTP response from a DownloadSnapshotContentsWithResponse call
+func ParseDownloadSnapshotContentsResponse(rsp *http.Response) (*DownloadSnapshotContentsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DownloadSnapshotContentsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 304:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Invalid
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers DownloadSnapshotContentsResponse200Headers
+		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDisposition = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 206:
+		var headers DownloadSnapshotContentsResponse206Headers
+		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDisposition = &value
+		}
+		response.Headers206 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListSnapshotFilesResponse parses an HTTP response from a ListSnapshotFilesWithResponse call
+func ParseListSnapshotFilesResponse(rsp *http.Response) (*ListSnapshotFilesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListSnapshotFilesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest FilesListResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Invalid
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetSnapshotPermissionsResponse parses an HTTP response from a GetSnapshotPermissionsWithResponse call
+func ParseGetSnapshotPermissionsResponse(rsp *http.Response) (*GetSnapshotPermissionsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetSnapshotPermissionsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SnapshotPermissionsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseSetSnapshotPermissionResponse parses an HTTP response from a SetSnapshotPermissionWithResponse call
+func ParseSetSnapshotPermissionResponse(rsp *http.Response) (*SetSnapshotPermissionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SetSnapshotPermissionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SnapshotPermissionsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Invalid
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteSnapshotPermissionResponse parses an HTTP response from a DeleteSnapshotPermissionWithResponse call
+func ParseDeleteSnapshotPermissionResponse(rsp *http.Response) (*DeleteSnapshotPermissionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteSnapshotPermissionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SnapshotPermissionsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Invalid
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRestoreSnapshotResponse parses an HTTP response from a RestoreSnapshotWithResponse call
+func ParseRestoreSnapshotResponse(rsp *http.Response) (*RestoreSnapshotResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RestoreSnapshotResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest VolumeResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Invalid
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseListTemplatesResponse parses an HTTP response from a ListTemplatesWithResponse call
 func ParseListTemplatesResponse(rsp *http.Response) (*ListTemplatesResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -9627,6 +14056,580 @@ func ParseGetTraefikConfigResponse(rsp *http.Response) (*GetTraefikConfigRespons
 			headers.ETag = &value
 		}
 		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListVolumesResponse parses an HTTP response from a ListVolumesWithResponse call
+func ParseListVolumesResponse(rsp *http.Response) (*ListVolumesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListVolumesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest VolumesAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateVolumeResponse parses an HTTP response from a CreateVolumeWithResponse call
+func ParseCreateVolumeResponse(rsp *http.Response) (*CreateVolumeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateVolumeResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest VolumeAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Invalid
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteVolumeResponse parses an HTTP response from a DeleteVolumeWithResponse call
+func ParseDeleteVolumeResponse(rsp *http.Response) (*DeleteVolumeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteVolumeResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest VolumeDeleteResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetVolumeResponse parses an HTTP response from a GetVolumeWithResponse call
+func ParseGetVolumeResponse(rsp *http.Response) (*GetVolumeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetVolumeResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest VolumeAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseUpdateVolumeResponse parses an HTTP response from a UpdateVolumeWithResponse call
+func ParseUpdateVolumeResponse(rsp *http.Response) (*UpdateVolumeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UpdateVolumeResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest VolumeAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Invalid
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetVolumeContentsResponse parses an HTTP response from a GetVolumeContentsWithResponse call
+func ParseGetVolumeContentsResponse(rsp *http.Response) (*GetVolumeContentsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetVolumeContentsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 304:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Invalid
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetVolumeContentsResponse200Headers
+		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDisposition = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 206:
+		var headers GetVolumeContentsResponse206Headers
+		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDisposition = &value
+		}
+		response.Headers206 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDownloadVolumeContentsResponse parses an HTTP response from a DownloadVolumeContentsWithResponse call
+func ParseDownloadVolumeContentsResponse(rsp *http.Response) (*DownloadVolumeContentsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DownloadVolumeContentsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 304:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Invalid
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers DownloadVolumeContentsResponse200Headers
+		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDisposition = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 206:
+		var headers DownloadVolumeContentsResponse206Headers
+		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDisposition = &value
+		}
+		response.Headers206 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListVolumeFilesResponse parses an HTTP response from a ListVolumeFilesWithResponse call
+func ParseListVolumeFilesResponse(rsp *http.Response) (*ListVolumeFilesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListVolumeFilesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest FilesListResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Invalid
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetVolumePermissionsResponse parses an HTTP response from a GetVolumePermissionsWithResponse call
+func ParseGetVolumePermissionsResponse(rsp *http.Response) (*GetVolumePermissionsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetVolumePermissionsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest VolumePermissionsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseSetVolumePermissionResponse parses an HTTP response from a SetVolumePermissionWithResponse call
+func ParseSetVolumePermissionResponse(rsp *http.Response) (*SetVolumePermissionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SetVolumePermissionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest VolumePermissionsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Invalid
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteVolumePermissionResponse parses an HTTP response from a DeleteVolumePermissionWithResponse call
+func ParseDeleteVolumePermissionResponse(rsp *http.Response) (*DeleteVolumePermissionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteVolumePermissionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest VolumePermissionsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Invalid
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseUploadToVolumeResponse parses an HTTP response from a UploadToVolumeWithResponse call
+func ParseUploadToVolumeResponse(rsp *http.Response) (*UploadToVolumeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UploadToVolumeResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest FilesUploadResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Invalid
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
 	}
 
 	return response, nil

@@ -113,11 +113,12 @@ func checkTime(value any) error {
 	return nil
 }
 
-// of compiles the schemas of the answer that is at a pointer of the document.
+// of compiles the schemas of the answer that is at a pointer of the document. What
+// is not JSON may be anything.
 func (s schemas) of(at string, content openapi3.Content) (media, error) {
 	compiled := media{}
 	for mediaType, described := range content {
-		if described.Schema == nil {
+		if described.Schema == nil || mediaType != "application/json" {
 			compiled[mediaType] = nil
 			continue
 		}
@@ -139,12 +140,16 @@ func pointer(tokens ...string) string {
 	return text
 }
 
-var parameter = regexp.MustCompile(`\\\{[^}]*\\\}`)
+var (
+	parameter = regexp.MustCompile(`\\\{[^}]*\\\}`)
+	// slashed are the parameters that may hold slashes.
+	slashed = regexp.MustCompile(`\\\{(image_id|path)\\\}`)
+)
 
 // pattern returns what the paths of a template look like, with or without the
-// version. An image's name may hold slashes.
+// version. An image's name and a path may hold slashes.
 func pattern(template string) *regexp.Regexp {
-	text := strings.ReplaceAll(regexp.QuoteMeta(template), `\{image_id\}`, ".+")
+	text := slashed.ReplaceAllString(regexp.QuoteMeta(template), ".+")
 	return regexp.MustCompile("^(?:/v3)?" + parameter.ReplaceAllString(text, "[^/]+") + "$")
 }
 

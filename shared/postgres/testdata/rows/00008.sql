@@ -1,0 +1,1 @@
+UPDATE pods SET started_by = 'alice' WHERE uid = 'uid-old';
