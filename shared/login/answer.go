@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/pods-service/pods/shared/pods"
 	"github.com/pods-service/pods/shared/rest"
@@ -33,6 +34,9 @@ func (d Decision) Write(w http.ResponseWriter, r *http.Request, version string) 
 	header.Add("Vary", "Accept")
 	if d.Location != "" {
 		header.Set("Location", d.Location)
+	}
+	if d.Wait > 0 {
+		header.Set("Retry-After", rest.RetryAfter(d.Wait))
 	}
 	if !takesHTML(r.Header) {
 		answer := rest.Envelope{Message: d.Text, Status: rest.StatusError, Version: version}
@@ -74,6 +78,15 @@ func tryAgain(text, origin string) Decision {
 		text += " It is " + origin + "/."
 	}
 	return Decision{Status: http.StatusBadRequest, Title: "Log in again", Text: text}
+}
+
+// TooMany answers a visitor from whose address too many requests about logins
+// have come.
+func TooMany(wait time.Duration) Decision {
+	return Decision{
+		Status: http.StatusTooManyRequests, Title: "Too many logins", Wait: wait,
+		Text: "Too many logins have been tried from your address. Wait " + rest.RetryAfter(wait) + " s and open the address of the pod again.",
+	}
 }
 
 func notAuthenticated(err error) Decision {

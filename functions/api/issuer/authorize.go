@@ -143,8 +143,9 @@ func (i *Issuer) logIn(w http.ResponseWriter, r *http.Request, asked *authorizat
 		err := pods.Invalid("Enter your user name and your password.")
 		return asked.writeLogin(w, http.StatusBadRequest, username, err), err
 	}
-	user, err := i.checkPassword(r.Context(), asked.tenant, username, form["password"],
-		"The user name or the password is wrong. Try again.")
+	user, err := i.checkPassword(r, attempt{
+		tenant: asked.tenant, name: username, secret: form["password"], message: "The user name or the password is wrong. Try again.",
+	})
 	if err != nil {
 		return asked.writeLogin(w, rest.HTTPStatus(err), username, err), err
 	}

@@ -9,8 +9,10 @@ import (
 	"html/template"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/pods-service/pods/shared/pods"
+	"github.com/pods-service/pods/shared/rest"
 )
 
 //go:embed page.html
@@ -48,6 +50,9 @@ type page struct {
 
 // writeLogin shows the form, with what was wrong before, and returns status.
 func (a *authorization) writeLogin(w http.ResponseWriter, status int, username string, problem error) int {
+	if e, ok := errors.AsType[*pods.Error](problem); ok && e.Kind == pods.KindExhausted {
+		w.Header().Set("Retry-After", rest.RetryAfter(max(e.RetryAfter, time.Second)))
+	}
 	return writePage(w, status, page{
 		Login: true, Problem: shown(problem), Username: username,
 		Tenant: a.tenant.ID, About: a.tenant.Description,
@@ -87,9 +92,6 @@ func writePage(w http.ResponseWriter, status int, shown page) int {
 	header.Set("X-Content-Type-Options", "nosniff")
 	// Not no-referrer, with which browsers send no origin with the form.
 	header.Set("Referrer-Policy", "same-origin")
-	if status == http.StatusTooManyRequests {
-		header.Set("Retry-After", "1")
-	}
 	w.WriteHeader(status)
 	_, _ = w.Write(body.Bytes()) // fails only when the browser is gone
 	return status

@@ -73,14 +73,14 @@ func (i *Issuer) createToken(ctx context.Context, req *rest.Request) (rest.Resul
 		return rest.Result{}, err
 	}
 	t := i.tenantAt(req.Host)
-	client, err := i.authenticateClient(ctx, t, req)
+	client, err := i.authenticateClient(t, req)
 	if err != nil {
 		return rest.Result{}, err
 	}
 	var proved grant
 	switch parameters["grant_type"] {
 	case "password":
-		proved, err = i.passwordGrant(ctx, t, client, parameters)
+		proved, err = i.passwordGrant(t, client, req, parameters)
 	case "refresh_token":
 		proved, err = i.refreshGrant(ctx, t, client, parameters)
 	case "authorization_code":
@@ -100,23 +100,23 @@ func (i *Issuer) createToken(ctx context.Context, req *rest.Request) (rest.Resul
 
 // authenticateClient returns the ID of the client whose Basic credentials the
 // request carries, or "" when it has no Authorization header.
-func (i *Issuer) authenticateClient(ctx context.Context, t *tenant, req *rest.Request) (string, error) {
+func (i *Issuer) authenticateClient(t *tenant, req *rest.Request) (string, error) {
 	if req.Header.Get("Authorization") == "" {
 		return "", nil
 	}
 	id, key, isBasic := req.BasicAuth()
 	client, found := t.clients.get(id)
-	if good := sameSecret(key, client.Key); !isBasic || !found || !good {
-		return "", i.refuse(ctx, "Invalid client credentials; no token was created.")
-	}
-	return client.ID, nil
+	tried := attempt{tenant: t, name: id, secret: key, message: "Invalid client credentials; no token was created."}
+	return client.ID, i.check(req.Request, tried, client.Key, isBasic && found)
 }
 
-func (i *Issuer) passwordGrant(ctx context.Context, t *tenant, client string, p parameters) (grant, error) {
+func (i *Issuer) passwordGrant(t *tenant, client string, req *rest.Request, p parameters) (grant, error) {
 	if err := p.need("username", "password"); err != nil {
 		return grant{}, err
 	}
-	user, err := i.checkPassword(ctx, t, p["username"], p["password"], "Invalid username or password; no token was created.")
+	user, err := i.checkPassword(req.Request, attempt{
+		tenant: t, name: p["username"], secret: p["password"], message: "Invalid username or password; no token was created.",
+	})
 	if err != nil {
 		return grant{}, err
 	}
