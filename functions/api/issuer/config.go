@@ -31,6 +31,9 @@ type Config struct {
 	// Services are the services of the site that can ask for tokens to act for
 	// users.
 	Services []Client
+	// Records are where registered clients and codes are kept; nil keeps them in
+	// memory.
+	Records Records
 	// Attempts bounds how often log-ins may fail; nil sets no bound.
 	Attempts Attempts
 	// Proxies are those in front of the issuer.

@@ -48,7 +48,7 @@ func (a *authorization) writeLogin(w http.ResponseWriter, status int, username s
 	}
 	texts := map[string]string{
 		"problem": shown(problem), "username": username, "tenant": a.tenant.ID, "about": a.tenant.ID,
-		"client": a.client.title(), "owner": a.client.owner.name, "host": a.callback.Host, // where the browser returns to
+		"client": a.client.title(), "owner": a.client.owner.name(), "host": a.callback.Host, // where the browser returns to
 		"first": "autofocus", "then": "",
 	}
 	if a.tenant.Description != "" {
