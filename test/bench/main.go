@@ -50,7 +50,7 @@ var benchmarks = []benchmark{
 	{[]string{"B7"}, newRoutes},
 	{[]string{"B8"}, routeTable},
 	{[]string{"B9"}, idleSockets},
-	{[]string{"B10"}, storage},
+	{[]string{"B10"}, volumeFiles},
 }
 
 // options are the settings of a run.

@@ -36,12 +36,12 @@ const (
 	storageFolder = "many"
 )
 
-// storage measures B10: files sent into a volume and fetched from it through the
+// volumeFiles measures B10: files sent into a volume and fetched from it through the
 // API function, as the program that is deployed, against a handler that copies
 // from the request to a file and from a file to the answer. Both sides write to
 // the same file system and wait until the disk has what they were sent. Then the
 // memory of the function during a file of 2 GiB, and during a list of 100,000.
-func storage(ctx context.Context, o options) (_ []figure, err error) {
+func volumeFiles(ctx context.Context, o options) (_ []figure, err error) {
 	b := &storageBench{}
 	defer func() { err = errors.Join(err, b.close()) }()
 	if err := b.open(ctx, o.api); err != nil {
