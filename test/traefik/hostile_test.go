@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"crypto/tls"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -19,15 +20,20 @@ import (
 // the answer.
 func (v visitor) raw(serverName, text string) (*http.Response, string) {
 	v.t.Helper()
+	return send(v.t, v.connect(serverName), text)
+}
+
+// connect opens a connection for serverName that is closed with the test.
+func (v visitor) connect(serverName string) net.Conn {
+	v.t.Helper()
 	conn, err := net.Dial("tcp", v.program.secure)
 	if err != nil {
 		v.t.Fatal(err)
 	}
-	defer conn.Close()
+	v.t.Cleanup(func() { _ = conn.Close() })
 	_ = conn.SetDeadline(time.Now().Add(limit))
 	// Without a name there is nothing to hold the certificate against.
-	secure := tls.Client(conn, &tls.Config{RootCAs: v.certificate.pool, ServerName: serverName, InsecureSkipVerify: serverName == ""})
-	return send(v.t, secure, text)
+	return tls.Client(conn, &tls.Config{RootCAs: v.certificate.pool, ServerName: serverName, InsecureSkipVerify: serverName == ""})
 }
 
 func send(t *testing.T, conn net.Conn, text string) (*http.Response, string) {
@@ -35,16 +41,21 @@ func send(t *testing.T, conn net.Conn, text string) (*http.Response, string) {
 	if _, err := io.WriteString(conn, strings.ReplaceAll(text, "\n", "\r\n")); err != nil {
 		t.Fatal(err)
 	}
-	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	resp, body, err := receive(bufio.NewReader(conn))
 	if err != nil {
 		t.Fatalf("read answer: %v", err)
+	}
+	return resp, body
+}
+
+func receive(conn *bufio.Reader) (*http.Response, string, error) {
+	resp, err := http.ReadResponse(conn, nil)
+	if err != nil {
+		return nil, "", err
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatalf("read answer: %v", err)
-	}
-	return resp, string(body)
+	return resp, string(body), err
 }
 
 // seenIn returns what a pod says that it has seen.
@@ -124,6 +135,7 @@ func spellings(name string) []string {
 
 func (v visitor) checkForwarded() {
 	var lines strings.Builder
+	lines.WriteString("Content_Length: evil\nTransfer_Encoding: evil\n") // which say how long a body is
 	for _, name := range forged {
 		for _, spelling := range spellings(name) {
 			lines.WriteString(spelling + ": evil\n")
@@ -226,6 +238,55 @@ func (v visitor) checkRedirects() {
 		to, err := resp.Location()
 		if err != nil || to.Scheme != "https" || to.Hostname() != host {
 			v.t.Errorf("%s leads to %v, %v", target, to, err)
+		}
+	}
+}
+
+// checkSmuggling hides a request in one that has a login, in ways that servers
+// are known to read differently. Wherever it is found, it has none itself.
+func (v visitor) checkSmuggling() {
+	const (
+		host   = "login." + domain
+		hidden = "GET /hidden HTTP/1.1\nHost: " + host + "\n\n"
+		first  = " HTTP/1.1\nHost: " + host + "\nX-Tapis-Token: good\n"
+		first0 = " HTTP/1.0\nHost: " + host + "\nX-Tapis-Token: good\nConnection: keep-alive\n"
+	)
+	size := len(strings.ReplaceAll(hidden, "\n", "\r\n"))
+	length, chunked := fmt.Sprintf("Content-Length: %d\n", size), fmt.Sprintf("%x\n%s\n0\n\n", size, hidden)
+	for name, tc := range map[string]struct {
+		request string
+		answers []int // until Traefik closes; the last is to another request with a login
+	}{
+		"Length":          {"POST /" + first + length + "\n" + hidden, []int{200, 200}},
+		"Chunks":          {"POST /" + first + "Transfer-Encoding: chunked\n\n" + chunked, []int{200, 200}},
+		"LengthAndChunks": {"POST /" + first + "Content-Length: 4\nTransfer-Encoding: chunked\n\n" + chunked, []int{200, 200}},
+		"Underscores":     {"POST /" + first + "Transfer_Encoding: chunked\nContent_Length: 4\n\n" + hidden, []int{200, 302, 200}},
+		"Upgrade":         {"GET /" + first + "Connection: Upgrade\nUpgrade: websocket\n\n" + hidden, []int{200, 302, 200}},
+		"UpgradeH2C":      {"GET /" + first + "Connection: Upgrade, HTTP2-Settings\nUpgrade: h2c\nHTTP2-Settings: AAMAAABkAAQAAP__\n\n" + hidden, []int{200, 302, 200}},
+		"HTTP10Chunks":    {"POST /" + first0 + "Transfer-Encoding: chunked\n\n" + hidden, []int{200, 302, 200}},
+		"TwoLengths":      {"POST /" + first + length + "Content-Length: 4\n\n" + hidden, []int{400}},
+		"TwoEncodings":    {"POST /" + first + "Transfer-Encoding: chunked, identity\n\n" + chunked, []int{501}},
+		"SpaceInName":     {"POST /" + first + "Transfer-Encoding : chunked\n" + length + "\n" + hidden, []int{400}},
+		"TwoHosts":        {"GET /" + first + "Host: web." + domain + "\n\n" + hidden, []int{400}},
+	} {
+		conn := v.connect(host)
+		if _, err := io.WriteString(conn, strings.ReplaceAll(tc.request+"GET /last"+first+"Connection: close\n\n", "\n", "\r\n")); err != nil {
+			v.t.Fatal(err)
+		}
+		var statuses []int
+		for reader := bufio.NewReader(conn); ; {
+			resp, body, err := receive(reader)
+			if err != nil {
+				break
+			}
+			statuses = append(statuses, resp.StatusCode)
+			var got seen
+			if json.Unmarshal([]byte(body), &got) == nil && got.Path == "/hidden" {
+				v.t.Errorf("%s: the pod has seen %+v", name, got)
+			}
+		}
+		if diff := cmp.Diff(tc.answers, statuses); diff != "" {
+			v.t.Errorf("%s: answers (-want +got):\n%s", name, diff)
 		}
 	}
 }

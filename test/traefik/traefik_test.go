@@ -111,7 +111,7 @@ func TestTraefik(t *testing.T) {
 		"One": visitor.checkWeb, "Login": visitor.checkLogin, "CORS": visitor.checkCORS, "Addresses": visitor.checkAddresses,
 		"Pages": visitor.checkPages, "TCP": visitor.checkTCP, "Postgres": visitor.checkPostgres, "Hostile": visitor.checkHostile,
 		"TLS": visitor.checkTLS, "Hosts": visitor.checkHosts, "Forwarded": visitor.checkForwarded, "Identity": visitor.checkIdentity,
-		"Paths": visitor.checkPaths, "Redirects": visitor.checkRedirects,
+		"Paths": visitor.checkPaths, "Redirects": visitor.checkRedirects, "Smuggling": visitor.checkSmuggling,
 		"Returns": func(v visitor) { v.checkReturns(s.url) }, "States": func(v visitor) { v.checkStates(s.url) },
 	} {
 		t.Run(name, func(t *testing.T) { v := v; v.t = t; check(v) })

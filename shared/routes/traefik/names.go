@@ -20,14 +20,15 @@ const (
 	maxSeparators = 8
 )
 
-// Headers by which proxies say where a request has come from. Servers that take
-// an underscore for a hyphen would read a visitor's own words in them.
+// Headers by which proxies say where a request has come from and where it ends.
+// Servers that take an underscore for a hyphen would read a visitor's own words
+// in them.
 var (
 	// traefikHeaders are those of Traefik itself. It removes or replaces what
 	// visitors send under these names, and passes on what they send under names
 	// that only look alike.
 	traefikHeaders = []string{
-		"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Method", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-Proto",
+		"Content-Length", "Transfer-Encoding", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Method", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-Proto",
 		"X-Forwarded-Server", "X-Forwarded-Tls-Client-Cert", "X-Forwarded-Tls-Client-Cert-Info", "X-Forwarded-Uri", "X-Real-Ip",
 	}
 	// foreignHeaders are those of other proxies, which are not there to set
