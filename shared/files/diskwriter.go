@@ -21,7 +21,7 @@ func (w *diskWriter) Write(p []byte) (int, error) {
 	w.written += int64(n)
 	if pending := w.written - w.begun; pending >= flushStep {
 		// It is a hint, and some file systems do not take it.
-		_ = unix.SyncFileRange(int(w.file.Fd()), w.begun, pending, unix.SYNC_FILE_RANGE_WRITE) //nolint:gosec // a descriptor is a small number
+		_ = unix.SyncFileRange(fd(w.file), w.begun, pending, unix.SYNC_FILE_RANGE_WRITE)
 		w.begun = w.written
 	}
 	return n, err

@@ -25,7 +25,11 @@ const (
 // been moved.
 type folder struct{ *os.File }
 
-func (f folder) fd() int { return int(f.Fd()) } //nolint:gosec // a descriptor is a small number
+func (f folder) fd() int { return fd(f.File) }
+
+// fd returns the descriptor of what is open as file; file must stay in use until
+// it is used.
+func fd(file *os.File) int { return int(file.Fd()) }
 
 // close gives the handle back; for folders, which are only read, that cannot
 // lose anything.
@@ -117,18 +121,18 @@ func openHandle(handle *os.File) (*os.File, unix.Stat_t, error) {
 }
 
 // procPath names what is open as file, whatever has become of its path.
-func procPath(file *os.File) string { return "/proc/self/fd/" + strconv.Itoa(int(file.Fd())) } //nolint:gosec // a descriptor is a small number
+func procPath(file *os.File) string { return "/proc/self/fd/" + strconv.Itoa(fd(file)) }
 
 func (f folder) openat(name string, flags int, mode uint32) (*os.File, error) {
-	var fd int
+	var opened int
 	err := again(func() (err error) {
-		fd, err = unix.Openat(f.fd(), name, flags, mode)
+		opened, err = unix.Openat(f.fd(), name, flags, mode)
 		return err
 	})
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
 	}
-	return os.NewFile(uintptr(fd), name), nil //nolint:gosec // a descriptor is not negative
+	return os.NewFile(uintptr(opened), name), nil
 }
 
 // stat describes name itself, also when it is a link.
@@ -199,7 +203,7 @@ func (f folder) names(yield func(name string) error) error {
 // statOf describes what is open as file.
 func statOf(file *os.File) (unix.Stat_t, error) {
 	var stat unix.Stat_t
-	err := again(func() error { return unix.Fstat(int(file.Fd()), &stat) }) //nolint:gosec // a descriptor is a small number
+	err := again(func() error { return unix.Fstat(fd(file), &stat) })
 	return stat, named("stat", file.Name(), err)
 }
 

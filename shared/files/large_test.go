@@ -50,7 +50,7 @@ func (h *heap) Write(p []byte) (int, error) {
 
 // Gigabytes go in and out, alone, in a zip and in a copy, in constant memory.
 // Nothing else runs meanwhile, because the heap is one.
-func TestLargeFile(t *testing.T) { //nolint:paralleltest // see above
+func TestLargeFile(t *testing.T) {
 	size := int64(2 << 30)
 	if raceEnabled || testing.Short() {
 		size = 256 << 20
@@ -86,7 +86,7 @@ func TestLargeFile(t *testing.T) { //nolint:paralleltest // see above
 
 // A folder of a hundred thousand files is listed, measured and purged a page at
 // a time.
-func TestLargeFolder(t *testing.T) { //nolint:paralleltest // the heap is one
+func TestLargeFolder(t *testing.T) {
 	const files = 100_000
 	f := newFixture(t, Options{})
 	f.must(os.Mkdir(f.at(volume, "folder"), 0o777))

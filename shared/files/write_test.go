@@ -95,7 +95,7 @@ func TestWriteBreaksOff(t *testing.T) {
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	tests := map[string]struct {
-		ctx  context.Context //nolint:containedctx // one case of a table
+		ctx  context.Context
 		body io.Reader
 		want error
 	}{
