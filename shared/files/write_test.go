@@ -179,10 +179,10 @@ func TestWriteReplacesNames(t *testing.T) {
 	}
 }
 
-// asRoot says what cannot be tried without being root.
+// asRoot fails where the test cannot do what root of a container can.
 func asRoot(t *testing.T) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("needs root: gives files away, makes devices, mounts")
+		t.Fatal("this test gives files away, makes devices and mounts: run it as root")
 	}
 }
