@@ -46,7 +46,7 @@ function functionsOf(group) {
 }
 
 // What the service does not offer, or not to everybody.
-const outside = /Volume|Snapshot|^podAuth|^traefikConfig$/;
+const outside = /Volume|Snapshot|^podAuth/;
 
 // uncalled lists the functions of the client that nobody has called.
 export function uncalled() {

@@ -88,7 +88,8 @@ type RouteTable interface {
 	Wait(ctx context.Context) (*routes.Table, error)
 }
 
-// Config is what a Server needs; every field is required but Login and Checks.
+// Config is what a Server needs; every field is required but Login, Visitors,
+// Proxies and Checks.
 type Config struct {
 	Store     Store
 	Tail      Tail
@@ -100,9 +101,12 @@ type Config struct {
 	// TenantAt returns the tenant that has an address on a host.
 	TenantAt func(host string) (auth.Tenant, bool)
 	// Login decides who may visit pods; nil lets nobody log in.
-	Login  *login.Login
-	Now    func() time.Time
-	Logger *slog.Logger
+	Login *login.Login
+	// Visitors bounds how often visitors may ask for a login; nil sets no bound.
+	Visitors VisitorLimiter
+	Proxies  rest.Proxies
+	Now      func() time.Time
+	Logger   *slog.Logger
 	// Link returns the address under which a networking entry is reached.
 	Link func(pods.Networking) string
 	// Checks are asked by /healthcheck beside the database: what they say is
