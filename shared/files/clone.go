@@ -28,7 +28,7 @@ func (c *cloner) clone(ctx context.Context, to, from *os.File, stat unix.Stat_t,
 		if err := take(limit, allocated(stat)); err != nil {
 			return err
 		}
-		err := again(func() error { return unix.IoctlFileClone(int(to.Fd()), int(from.Fd())) }) //nolint:gosec // descriptors are small numbers
+		err := again(func() error { return unix.IoctlFileClone(fd(to), fd(from)) })
 		if err == nil || isFull(err) {
 			return err
 		}
@@ -71,14 +71,14 @@ func copyData(ctx context.Context, to, from *os.File, size int64, limit *int64) 
 // nextData returns where the first data at or after offset are. Where the file
 // system does not say, everything is data.
 func nextData(file *os.File, offset, size int64) (start, stop int64) {
-	start, err := unix.Seek(int(file.Fd()), offset, unix.SEEK_DATA) //nolint:gosec // a descriptor is a small number
+	start, err := unix.Seek(fd(file), offset, unix.SEEK_DATA)
 	if errors.Is(err, unix.ENXIO) {
 		return size, size
 	}
 	if err != nil {
 		return offset, size
 	}
-	stop, err = unix.Seek(int(file.Fd()), start, unix.SEEK_HOLE) //nolint:gosec // a descriptor is a small number
+	stop, err = unix.Seek(fd(file), start, unix.SEEK_HOLE)
 	if err != nil || stop > size || stop <= start {
 		stop = size
 	}

@@ -34,7 +34,7 @@ func drain(ctx context.Context, doomed folder) error {
 
 // drainer is one pass over doomed.
 type drainer struct {
-	ctx      context.Context //nolint:containedctx // it lives as long as one pass
+	ctx      context.Context
 	doomed   folder
 	progress bool  // something has been deleted or moved
 	failed   error // the first

@@ -25,7 +25,11 @@ const (
 // been moved.
 type folder struct{ *os.File }
 
-func (f folder) fd() int { return int(f.Fd()) } //nolint:gosec // a descriptor is a small number
+func (f folder) fd() int { return fd(f.File) }
+
+// fd returns the descriptor of what is open as file; file must stay in use until
+// it is used.
+func fd(file *os.File) int { return int(file.Fd()) }
 
 // close gives the handle back; for folders, which are only read, that cannot
 // lose anything.
@@ -117,18 +121,18 @@ func openHandle(handle *os.File) (*os.File, unix.Stat_t, error) {
 }
 
 // procPath names what is open as file, whatever has become of its path.
-func procPath(file *os.File) string { return "/proc/self/fd/" + strconv.Itoa(int(file.Fd())) } //nolint:gosec // a descriptor is a small number
+func procPath(file *os.File) string { return "/proc/self/fd/" + strconv.Itoa(fd(file)) }
 
 func (f folder) openat(name string, flags int, mode uint32) (*os.File, error) {
-	var fd int
+	var opened int
 	err := again(func() (err error) {
-		fd, err = unix.Openat(f.fd(), name, flags, mode)
+		opened, err = unix.Openat(f.fd(), name, flags, mode)
 		return err
 	})
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
 	}
-	return os.NewFile(uintptr(fd), name), nil //nolint:gosec // a descriptor is not negative
+	return os.NewFile(uintptr(opened), name), nil
 }
 
 // stat describes name itself, also when it is a link.
@@ -174,8 +178,8 @@ func (f folder) renameNew(name string, to folder, toName string) error {
 }
 
 // names calls yield with all names in the folder, of which it holds a page at a
-// time. The order is that of the file system. A handle has one position, so one
-// caller at a time may do this with it.
+// time. The order is that of the file system. A folder that has been removed has
+// none. A handle has one position, so one caller at a time may do this with it.
 func (f folder) names(yield func(name string) error) error {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return err
@@ -187,7 +191,7 @@ func (f folder) names(yield func(name string) error) error {
 				return err
 			}
 		}
-		if errors.Is(err, io.EOF) || err == nil && len(page) == 0 {
+		if errors.Is(err, io.EOF) || errors.Is(err, fs.ErrNotExist) || err == nil && len(page) == 0 {
 			return nil
 		}
 		if err != nil {
@@ -199,7 +203,7 @@ func (f folder) names(yield func(name string) error) error {
 // statOf describes what is open as file.
 func statOf(file *os.File) (unix.Stat_t, error) {
 	var stat unix.Stat_t
-	err := again(func() error { return unix.Fstat(int(file.Fd()), &stat) }) //nolint:gosec // a descriptor is a small number
+	err := again(func() error { return unix.Fstat(fd(file), &stat) })
 	return stat, named("stat", file.Name(), err)
 }
 

@@ -9,7 +9,7 @@ import (
 // reader reads until its context ends, and remembers what has failed, so that a
 // copy knows which side it was.
 type reader struct {
-	ctx  context.Context //nolint:containedctx // it lives as long as one copy
+	ctx  context.Context
 	from io.Reader
 	err  error
 }

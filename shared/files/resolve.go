@@ -106,7 +106,7 @@ var errLeadsOut = errors.New("outside of the object")
 // open link itself.
 func readLink(in *os.File, name string) (string, error) {
 	buffer := make([]byte, maxPath+1)
-	n, err := unix.Readlinkat(int(in.Fd()), name, buffer) //nolint:gosec // a descriptor is a small number
+	n, err := unix.Readlinkat(fd(in), name, buffer)
 	if err != nil {
 		return "", named("readlink", name, err)
 	}

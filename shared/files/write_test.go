@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"os"
 	"strings"
 	"syscall"
@@ -78,8 +79,10 @@ func TestWriteRefuses(t *testing.T) {
 func TestWriteUpToTheLimit(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, Options{})
-	if n, err := f.Write(t.Context(), volume, "a", strings.NewReader("12345"), 5); n != 5 || err != nil {
-		t.Errorf("Write = %d, %v", n, err)
+	for _, limit := range []int64{5, math.MaxInt64} {
+		if n, err := f.Write(t.Context(), volume, "a", strings.NewReader("12345"), limit); n != 5 || err != nil {
+			t.Errorf("Write = %d, %v", n, err)
+		}
 	}
 }
 
@@ -92,7 +95,7 @@ func TestWriteBreaksOff(t *testing.T) {
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	tests := map[string]struct {
-		ctx  context.Context //nolint:containedctx // one case of a table
+		ctx  context.Context
 		body io.Reader
 		want error
 	}{
@@ -176,10 +179,10 @@ func TestWriteReplacesNames(t *testing.T) {
 	}
 }
 
-// asRoot says what cannot be tried without being root.
+// asRoot fails where the test cannot do what root of a container can.
 func asRoot(t *testing.T) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("needs root: gives files away, makes devices, mounts")
+		t.Fatal("this test gives files away, makes devices and mounts: run it as root")
 	}
 }
