@@ -108,10 +108,9 @@ func TestVolumeLinks(t *testing.T) {
 	v.run(podID, fmt.Sprintf(`cd /shared && rm -r in && ln -s /etc in && ln -s ../%s trap && ln -s ../%s/in/file trapfile && ln -s ../../../../../../etc/passwd up && ls`, secret, secret),
 		"in\ntrap\ntrapfile\nup\n")
 
-	const hostFile = "root:"
 	leaks := func(what, text string) {
 		t.Helper()
-		if strings.Contains(text, hostFile) || strings.Contains(text, "passwd") || strings.Contains(text, "the secret") {
+		if strings.Contains(text, "root:") || strings.Contains(text, "shadow") || strings.Contains(text, "the secret") {
 			t.Errorf("%s leaks: %.300q", what, text)
 		}
 	}
