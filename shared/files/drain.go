@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"io"
 	"io/fs"
 
 	"golang.org/x/sys/unix"
@@ -23,15 +22,10 @@ const doomedFolder = ".doomed"
 func drain(ctx context.Context, doomed folder) error {
 	for {
 		d := drainer{ctx: ctx, doomed: doomed}
-		at, err := doomed.reopen()
-		if err != nil {
-			return err
-		}
-		err = at.names(func(name string) error {
+		err := doomed.names(func(name string) error {
 			d.note(d.drainOne(name))
 			return ctx.Err()
 		})
-		at.close()
 		if err != nil || !d.progress {
 			return errors.Join(err, d.failed)
 		}
@@ -90,9 +84,6 @@ func (d *drainer) drainOne(name string) error {
 // while names vanish, the next one finds.
 func (d *drainer) empty(in folder) error {
 	for {
-		if _, err := in.Seek(0, io.SeekStart); err != nil {
-			return err
-		}
 		pass := drainer{ctx: d.ctx, doomed: d.doomed}
 		err := in.names(func(name string) error {
 			pass.note(pass.discard(in, name))

@@ -173,9 +173,13 @@ func (f folder) renameNew(name string, to folder, toName string) error {
 	return f.rename(name, to, toName)
 }
 
-// names calls yield with the names in the folder, a page at a time, until there
-// are no more. The order is that of the file system.
+// names calls yield with all names in the folder, of which it holds a page at a
+// time. The order is that of the file system. A handle has one position, so one
+// caller at a time may do this with it.
 func (f folder) names(yield func(name string) error) error {
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
 	for {
 		page, err := f.Readdirnames(pageNames)
 		for _, name := range page {

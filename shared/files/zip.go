@@ -40,14 +40,9 @@ func (s *Store) Zip(ctx context.Context, o Object, path string, w io.Writer) err
 	}
 	defer in.close()
 
-	look, err := in.reopen()
-	if err != nil {
-		return pathError(at.path, err)
-	}
-	defer look.close()
 	bounds := zipBounds{entries: s.options.ZipEntries, bytes: s.options.ZipBytes}
 	first := bounds
-	if err := walk(ctx, look, "", first.take); err != nil {
+	if err := walk(ctx, in, "", first.take); err != nil {
 		return err
 	}
 

@@ -9169,6 +9169,11 @@ type GetSnapshotContentsResponse200Headers struct {
 	ContentDisposition *string
 }
 
+// GetSnapshotContentsResponse206Headers the declared response headers of an HTTP 206 response for GetSnapshotContents
+type GetSnapshotContentsResponse206Headers struct {
+	ContentDisposition *string
+}
+
 type GetSnapshotContentsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -9180,6 +9185,8 @@ type GetSnapshotContentsResponse struct {
 	JSONDefault *Failed
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetSnapshotContentsResponse200Headers
+	// Headers206 the parsed response headers for an HTTP 206 response
+	Headers206 *GetSnapshotContentsResponse206Headers
 }
 
 // Status returns HTTPResponse.Status
@@ -9203,6 +9210,11 @@ type DownloadSnapshotContentsResponse200Headers struct {
 	ContentDisposition *string
 }
 
+// DownloadSnapshotContentsResponse206Headers the declared response headers of an HTTP 206 response for DownloadSnapshotContents
+type DownloadSnapshotContentsResponse206Headers struct {
+	ContentDisposition *string
+}
+
 type DownloadSnapshotContentsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -9214,6 +9226,8 @@ type DownloadSnapshotContentsResponse struct {
 	JSONDefault *Failed
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *DownloadSnapshotContentsResponse200Headers
+	// Headers206 the parsed response headers for an HTTP 206 response
+	Headers206 *DownloadSnapshotContentsResponse206Headers
 }
 
 // Status returns HTTPResponse.Status
@@ -9920,6 +9934,11 @@ type GetVolumeContentsResponse200Headers struct {
 	ContentDisposition *string
 }
 
+// GetVolumeContentsResponse206Headers the declared response headers of an HTTP 206 response for GetVolumeContents
+type GetVolumeContentsResponse206Headers struct {
+	ContentDisposition *string
+}
+
 type GetVolumeContentsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -9931,6 +9950,8 @@ type GetVolumeContentsResponse struct {
 	JSONDefault *Failed
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetVolumeContentsResponse200Headers
+	// Headers206 the parsed response headers for an HTTP 206 response
+	Headers206 *GetVolumeContentsResponse206Headers
 }
 
 // Status returns HTTPResponse.Status
@@ -9954,6 +9975,11 @@ type DownloadVolumeContentsResponse200Headers struct {
 	ContentDisposition *string
 }
 
+// DownloadVolumeContentsResponse206Headers the declared response headers of an HTTP 206 response for DownloadVolumeContents
+type DownloadVolumeContentsResponse206Headers struct {
+	ContentDisposition *string
+}
+
 type DownloadVolumeContentsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -9965,6 +9991,8 @@ type DownloadVolumeContentsResponse struct {
 	JSONDefault *Failed
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *DownloadVolumeContentsResponse200Headers
+	// Headers206 the parsed response headers for an HTTP 206 response
+	Headers206 *DownloadVolumeContentsResponse206Headers
 }
 
 // Status returns HTTPResponse.Status
@@ -13055,6 +13083,9 @@ func ParseGetSnapshotContentsResponse(rsp *http.Response) (*GetSnapshotContentsR
 	}
 
 	switch {
+	case rsp.StatusCode == 304:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest Invalid
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -13089,6 +13120,16 @@ func ParseGetSnapshotContentsResponse(rsp *http.Response) (*GetSnapshotContentsR
 			headers.ContentDisposition = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 206:
+		var headers GetSnapshotContentsResponse206Headers
+		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDisposition = &value
+		}
+		response.Headers206 = &headers
 	}
 
 	return response, nil
@@ -13108,6 +13149,9 @@ func ParseDownloadSnapshotContentsResponse(rsp *http.Response) (*DownloadSnapsho
 	}
 
 	switch {
+	case rsp.StatusCode == 304:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest Invalid
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -13142,6 +13186,16 @@ func ParseDownloadSnapshotContentsResponse(rsp *http.Response) (*DownloadSnapsho
 			headers.ContentDisposition = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 206:
+		var headers DownloadSnapshotContentsResponse206Headers
+		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDisposition = &value
+		}
+		response.Headers206 = &headers
 	}
 
 	return response, nil
@@ -14235,6 +14289,9 @@ func ParseGetVolumeContentsResponse(rsp *http.Response) (*GetVolumeContentsRespo
 	}
 
 	switch {
+	case rsp.StatusCode == 304:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest Invalid
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -14269,6 +14326,16 @@ func ParseGetVolumeContentsResponse(rsp *http.Response) (*GetVolumeContentsRespo
 			headers.ContentDisposition = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 206:
+		var headers GetVolumeContentsResponse206Headers
+		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDisposition = &value
+		}
+		response.Headers206 = &headers
 	}
 
 	return response, nil
@@ -14288,6 +14355,9 @@ func ParseDownloadVolumeContentsResponse(rsp *http.Response) (*DownloadVolumeCon
 	}
 
 	switch {
+	case rsp.StatusCode == 304:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest Invalid
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -14322,6 +14392,16 @@ func ParseDownloadVolumeContentsResponse(rsp *http.Response) (*DownloadVolumeCon
 			headers.ContentDisposition = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 206:
+		var headers DownloadVolumeContentsResponse206Headers
+		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDisposition = &value
+		}
+		response.Headers206 = &headers
 	}
 
 	return response, nil

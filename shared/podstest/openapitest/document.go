@@ -113,11 +113,12 @@ func checkTime(value any) error {
 	return nil
 }
 
-// of compiles the schemas of the answer that is at a pointer of the document.
+// of compiles the schemas of the answer that is at a pointer of the document. What
+// is not JSON may be anything.
 func (s schemas) of(at string, content openapi3.Content) (media, error) {
 	compiled := media{}
 	for mediaType, described := range content {
-		if described.Schema == nil {
+		if described.Schema == nil || mediaType != "application/json" {
 			compiled[mediaType] = nil
 			continue
 		}
