@@ -92,11 +92,8 @@ func (o *Objects) checkMounts(ctx context.Context, ref volumes.Ref) error {
 		if derived, err := o.deriver.Derive(ctx, pod); err == nil {
 			pod = derived.Pod
 		}
-		for key, mount := range pod.VolumeMounts {
-			if mount == nil {
-				continue
-			}
-			if normal := pods.NormalizeMount(key, *mount); normal.SourceID == ref.ID && normal.Type == mountTypes[ref.Kind] {
+		for _, mount := range pod.Mounts() {
+			if mount.SourceID == ref.ID && mount.Type == mountTypes[ref.Kind] {
 				return volumes.Busy(ref.Kind, ref.ID, pod.ID)
 			}
 		}

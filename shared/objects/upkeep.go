@@ -78,7 +78,9 @@ func (o *Objects) Finish(ctx context.Context) error {
 			return err
 		}
 		held, release := o.hold(ctx, left.Work)
-		err = o.finish(held, left)
+		limited, cancel := context.WithTimeout(held, copyFor)
+		err = o.finish(limited, left)
+		cancel()
 		release()
 		if err != nil && pods.KindOf(err) != pods.KindConflict {
 			o.log(ctx, "work that was left undone cannot be finished yet", left.Ref, err)
@@ -90,7 +92,7 @@ func (o *Objects) Finish(ctx context.Context) error {
 }
 
 func (o *Objects) finish(ctx context.Context, left postgres.Left) error {
-	if left.Status == volumes.StatusDeleting {
+	if left.Object.Status == volumes.StatusDeleting {
 		return o.finishRemoval(ctx, left.Work)
 	}
 	if left.Kind == volumes.KindVolume {
@@ -101,6 +103,11 @@ func (o *Objects) finish(ctx context.Context, left postgres.Left) error {
 		return err
 	}
 	size, err := o.files.Measure(ctx, FilesOf(left.Ref))
+	if pods.KindOf(err) == pods.KindNotFound && left.Object.ScheduleID != "" {
+		// Nobody would ask again for the copy of a schedule.
+		_, err = o.fill(ctx, left.Work, left.Object)
+		return err
+	}
 	if err != nil {
 		return o.abandon(ctx, left.Work, err, pods.KindNotFound)
 	}

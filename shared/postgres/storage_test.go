@@ -156,7 +156,7 @@ func TestStorageWorkIsTakenOver(t *testing.T) {
 		t.Errorf("due is %+v, %v", due, err)
 	}
 	left, err := store.TakeOver(ctx, "other", lease)
-	if err != nil || left.ID != "snap" || left.Status != volumes.StatusCreating {
+	if err != nil || left.ID != "snap" || left.Object.Status != volumes.StatusCreating {
 		t.Fatalf("took over %+v, %v", left, err)
 	}
 	_, err = store.TakeOver(ctx, "third", lease)

@@ -19,6 +19,7 @@ import (
 	"github.com/pods-service/pods/shared/events"
 	"github.com/pods-service/pods/shared/kube"
 	"github.com/pods-service/pods/shared/pods"
+	"github.com/pods-service/pods/shared/postgres"
 	"github.com/pods-service/pods/shared/templates"
 )
 
@@ -35,6 +36,9 @@ type Store interface {
 	Overview(ctx context.Context) ([]pods.Pod, error)
 	Unsettled(ctx context.Context, k8sNames []string) ([]pods.Pod, error)
 	LogsDue(ctx context.Context) (bool, error)
+
+	StorageDue(ctx context.Context) (postgres.StorageDue, error)
+	ScheduleDueSnapshots(ctx context.Context, limit int) (int, error)
 
 	Tombstones(ctx context.Context) ([]pods.Tombstone, error)
 	TombstonesByK8sName(ctx context.Context, k8sName string) ([]pods.Tombstone, error)
@@ -67,7 +71,8 @@ type Options struct {
 	Relay Relay // nil leaves the outbox alone
 	// Publish sends events that are not in the outbox: what they ask for is
 	// asked for again if they get lost. It must not block. Nil means that logs
-	// are collected at a change of status only, and leftovers stay.
+	// are collected at a change of status only, volumes are not measured, and
+	// leftovers stay.
 	Publish    func([]cloudevents.Event)
 	Registerer prometheus.Registerer // nil means measuring nothing
 	Now        func() time.Time      // nil means time.Now
