@@ -272,6 +272,9 @@ func (s *site) due() []events.SnapshotDue {
 	s.must(err)
 	var asked []events.SnapshotDue
 	for _, event := range unsent {
+		if event.Type() != events.TypeSnapshotDue {
+			continue
+		}
 		var data events.SnapshotDue
 		s.must(event.DataAs(&data))
 		s.must(s.store.MarkSent(s.Context(), []string{event.ID()}))

@@ -32,7 +32,10 @@ func (o *Objects) Remove(ctx context.Context, ref volumes.Ref, by string, author
 	// For users it is gone. What fails from here on, Finish does.
 	end, cancel := closing(ctx)
 	defer cancel()
-	return o.finishRemoval(end, work)
+	if err := o.finishRemoval(end, work); err != nil {
+		o.log(ctx, "the rest of a removal is left for later", ref, err)
+	}
+	return nil
 }
 
 // finishRemoval moves the files of what is DELETING into quarantine, and its row

@@ -85,11 +85,14 @@ func (h *Handler) copy(ctx context.Context, event cloudevents.Event) error {
 }
 
 // WithinCluster serves requests that were sent to a Service's own name within the
-// cluster, as a Broker does, and no others: events have no token.
+// cluster, as a Broker does, and no others: events have no token. A request from
+// outside, which Knative gives that name too, has the name that its client used in
+// a header.
 func WithinCluster(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name, _, _ := strings.Cut(r.Host, ":")
-		if !strings.HasSuffix(name, ".svc.cluster.local") && !strings.HasSuffix(name, ".svc") {
+		isInside := strings.HasSuffix(name, ".svc.cluster.local") || strings.HasSuffix(name, ".svc")
+		if _, isMapped := r.Header["K-Original-Host"]; isMapped || !isInside {
 			http.NotFound(w, r)
 			return
 		}

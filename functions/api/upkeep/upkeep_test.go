@@ -99,4 +99,12 @@ func TestWithinCluster(t *testing.T) {
 			t.Errorf("at %q %d, want %d", host, w.Code, want)
 		}
 	}
+	mapped := httptest.NewRequest(http.MethodPost, "/events", nil)
+	mapped.Host = "api.pods-service.svc.cluster.local"
+	mapped.Header["K-Original-Host"] = []string{"pods.example.org", "api.pods-service.svc.cluster.local"}
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, mapped)
+	if w.Code != http.StatusNotFound {
+		t.Errorf("from outside %d, want 404", w.Code)
+	}
 }
