@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/pods-service/pods/shared/events"
 	"github.com/pods-service/pods/shared/kube"
 	"github.com/pods-service/pods/shared/pods"
+	"github.com/pods-service/pods/shared/postgres"
 )
 
 // numbered gives a pod an id, a name and a uid of its own.
@@ -407,6 +409,43 @@ func TestTickAsksForLogs(t *testing.T) {
 	w.tick(t)
 	if len(w.published) != 1 || w.published[0].Type() != events.TypePodLogsDue {
 		t.Errorf("published %v, want one request for all that is due", w.published)
+	}
+}
+
+// TestTickLooksAfterStorage: what is due is asked for, each by its own event, and
+// nothing else.
+func TestTickLooksAfterStorage(t *testing.T) {
+	t.Parallel()
+
+	tests := map[string]struct {
+		due       postgres.StorageDue
+		published []string
+		schedules int
+	}{
+		"Nothing":   {postgres.StorageDue{}, nil, 0},
+		"Snapshots": {postgres.StorageDue{Snapshots: true}, nil, 1}, // their events are in the outbox
+		"Measure":   {postgres.StorageDue{Measure: true}, []string{events.TypeVolumeMeasureDue}, 0},
+		"CleanUp":   {postgres.StorageDue{CleanUp: true}, []string{events.TypeVolumeCleanUpDue}, 0},
+		"All": {
+			postgres.StorageDue{Snapshots: true, Measure: true, CleanUp: true},
+			[]string{events.TypeVolumeMeasureDue, events.TypeVolumeCleanUpDue}, 1,
+		},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			w := newWorld()
+			w.store.storageDue = tc.due
+			w.tick(t)
+			var published []string
+			for _, event := range w.published {
+				published = append(published, event.Type())
+			}
+			if !slices.Equal(published, tc.published) || w.store.schedules != tc.schedules {
+				t.Errorf("published %v, asked for schedules %d times, want %v and %d", published, w.store.schedules, tc.published, tc.schedules)
+			}
+		})
 	}
 }
 
