@@ -125,7 +125,10 @@ func (s *service) openAPI(context.Context) error {
 	if err != nil {
 		return fmt.Errorf("development issuer: %w", err)
 	}
+	// There is no other instance to settle with.
+	s.limiter = ratelimit.New(ratelimit.Options{Rates: s.settings.Rates, Registerer: s.registry})
 	config.Version, config.Logger = version, s.logger
+	config.Attempts, config.Proxies = s.limiter, s.settings.Proxies
 	s.siteID = config.SiteID
 	if s.admins, err = config.Admins(); err != nil {
 		return err
@@ -259,8 +262,6 @@ func caDir(state string) string { return filepath.Join(state, "ca") }
 
 func (s *service) finishAPI(context.Context) error {
 	_, port, _ := net.SplitHostPort(s.addresses.GatewayHTTPS)
-	// There is no other instance to settle with.
-	s.limiter = ratelimit.New(ratelimit.Options{Rates: s.settings.Rates, Registerer: s.registry})
 	handler, err := server.Assemble(server.Parts{
 		Choices: s.settings.Choices, Store: s.store, Tail: s.logs, Runner: s.cluster, SiteID: s.siteID, Admins: s.admins, Limiter: s.limiter,
 		Tenants: s.domain.Tenants, Rules: s.domain.Rules, Catalog: s.domain.Catalog, Deriver: s.deriver,

@@ -48,7 +48,7 @@ function functionsOf(group) {
 }
 
 // What the service does not offer, or not to everybody.
-const outside = /^podAuth|^traefikConfig$/;
+const outside = /^podAuth/;
 
 // uncalled lists the functions of the client that nobody has called.
 export function uncalled() {
