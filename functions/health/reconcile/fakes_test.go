@@ -34,8 +34,9 @@ type fakeStore struct {
 	read       []string // names that Unsettled was last asked for
 	logsDue    bool
 	storageDue postgres.StorageDue
-	schedules  int   // calls of ScheduleDueSnapshots
-	err        error // fails every call
+	upkeep     []postgres.StorageDue // what was asked for
+	schedules  int                   // calls of ScheduleDueSnapshots
+	err        error                 // fails every call
 	otherLeads bool
 }
 
@@ -53,6 +54,11 @@ func (s *fakeStore) run(ref pods.Ref) (*pods.Pod, error) {
 
 func (s *fakeStore) StorageDue(context.Context) (postgres.StorageDue, error) {
 	return s.storageDue, s.err
+}
+
+func (s *fakeStore) AskForUpkeep(_ context.Context, due postgres.StorageDue) error {
+	s.upkeep = append(s.upkeep, due)
+	return s.err
 }
 
 func (s *fakeStore) ScheduleDueSnapshots(context.Context, int) (int, error) {

@@ -38,6 +38,7 @@ type Store interface {
 	LogsDue(ctx context.Context) (bool, error)
 
 	StorageDue(ctx context.Context) (postgres.StorageDue, error)
+	AskForUpkeep(ctx context.Context, due postgres.StorageDue) error
 	ScheduleDueSnapshots(ctx context.Context, limit int) (int, error)
 
 	Tombstones(ctx context.Context) ([]pods.Tombstone, error)
@@ -71,8 +72,7 @@ type Options struct {
 	Relay Relay // nil leaves the outbox alone
 	// Publish sends events that are not in the outbox: what they ask for is
 	// asked for again if they get lost. It must not block. Nil means that logs
-	// are collected at a change of status only, volumes are not measured, and
-	// leftovers stay.
+	// are collected at a change of status only, and leftovers stay.
 	Publish    func([]cloudevents.Event)
 	Registerer prometheus.Registerer // nil means measuring nothing
 	Now        func() time.Time      // nil means time.Now

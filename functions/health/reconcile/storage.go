@@ -2,33 +2,36 @@ package reconcile
 
 import (
 	"context"
+	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
-
-	"github.com/pods-service/pods/shared/events"
-	"github.com/pods-service/pods/shared/pods"
+	"github.com/pods-service/pods/shared/postgres"
 )
 
-// maxSchedules is how many schedules one tick sends for; the rest is left to later
-// ticks.
-const maxSchedules = 200
+const (
+	// maxSchedules is how many schedules one tick sends for; the rest is left to
+	// later ticks.
+	maxSchedules = 200
+	// upkeepEvery is how often the same upkeep is asked for while it is due.
+	upkeepEvery = time.Minute
+)
 
 // lookAfterStorage wakes the function that works on the files of volumes and
-// snapshots when there is something to be done about any.
+// snapshots when there is something to be done about any. That may take minutes,
+// so the events go through the outbox.
 func (h *Handler) lookAfterStorage(ctx context.Context) error {
 	due, err := h.store.StorageDue(ctx)
 	if err != nil {
 		return err
 	}
-	var wanted []cloudevents.Event
-	if due.Measure {
-		wanted = append(wanted, events.NewVolumeMeasureDue(pods.ActorHealth, h.now()))
+	now := h.now()
+	upkeep := postgres.StorageDue{
+		Measure: due.Measure && h.resent.isDue("measure", now, upkeepEvery),
+		CleanUp: due.CleanUp && h.resent.isDue("clean up", now, upkeepEvery),
 	}
-	if due.CleanUp {
-		wanted = append(wanted, events.NewVolumeCleanUpDue(pods.ActorHealth, h.now()))
-	}
-	if len(wanted) > 0 {
-		h.publish(wanted)
+	if upkeep != (postgres.StorageDue{}) {
+		if err := h.store.AskForUpkeep(ctx, upkeep); err != nil {
+			return err
+		}
 	}
 	if due.Snapshots {
 		_, err = h.store.ScheduleDueSnapshots(ctx, maxSchedules)

@@ -412,40 +412,23 @@ func TestTickAsksForLogs(t *testing.T) {
 	}
 }
 
-// TestTickLooksAfterStorage: what is due is asked for, each by its own event, and
-// nothing else.
+// TestTickLooksAfterStorage: what is due is asked for, and not with every tick
+// while somebody is at it.
 func TestTickLooksAfterStorage(t *testing.T) {
 	t.Parallel()
 
-	tests := map[string]struct {
-		due       postgres.StorageDue
-		published []string
-		schedules int
-	}{
-		"Nothing":   {postgres.StorageDue{}, nil, 0},
-		"Snapshots": {postgres.StorageDue{Snapshots: true}, nil, 1}, // their events are in the outbox
-		"Measure":   {postgres.StorageDue{Measure: true}, []string{events.TypeVolumeMeasureDue}, 0},
-		"CleanUp":   {postgres.StorageDue{CleanUp: true}, []string{events.TypeVolumeCleanUpDue}, 0},
-		"All": {
-			postgres.StorageDue{Snapshots: true, Measure: true, CleanUp: true},
-			[]string{events.TypeVolumeMeasureDue, events.TypeVolumeCleanUpDue}, 1,
-		},
+	w := newWorld()
+	w.tick(t)
+	if len(w.store.upkeep) != 0 || w.store.schedules != 0 {
+		t.Errorf("asked for %v and %d times for schedules when nothing was due", w.store.upkeep, w.store.schedules)
 	}
-	for name, tc := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-
-			w := newWorld()
-			w.store.storageDue = tc.due
-			w.tick(t)
-			var published []string
-			for _, event := range w.published {
-				published = append(published, event.Type())
-			}
-			if !slices.Equal(published, tc.published) || w.store.schedules != tc.schedules {
-				t.Errorf("published %v, asked for schedules %d times, want %v and %d", published, w.store.schedules, tc.published, tc.schedules)
-			}
-		})
+	w.store.storageDue = postgres.StorageDue{Snapshots: true, Measure: true}
+	w.tick(t)
+	w.store.storageDue = postgres.StorageDue{Measure: true, CleanUp: true}
+	w.tick(t)
+	want := []postgres.StorageDue{{Measure: true}, {CleanUp: true}}
+	if !slices.Equal(w.store.upkeep, want) || w.store.schedules != 1 {
+		t.Errorf("asked for %v and %d times for schedules, want %v and once", w.store.upkeep, w.store.schedules, want)
 	}
 }
 
