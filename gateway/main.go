@@ -4,6 +4,8 @@ package main
 import (
 	"context"
 	"errors"
+	"io/fs"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -65,7 +67,7 @@ func build(ctx context.Context, f *function.Function, set settings) (http.Handle
 	if err != nil {
 		return nil, err
 	}
-	certificates, err := openCertificates(set, domain.Tenants.Domains())
+	certificates, err := openCertificates(set, domain.Tenants.Domains(), f.Logger)
 	if err != nil {
 		return nil, err
 	}
@@ -105,14 +107,18 @@ type certificates struct {
 	acme *acme.Options       // nil without
 }
 
-func openCertificates(set settings, domains []string) (certificates, error) {
+func openCertificates(set settings, domains []string, logger *slog.Logger) (certificates, error) {
 	options, err := set.ACME.Options()
 	if err != nil {
 		return certificates{}, err
 	}
 	var pair *certs.Pair
 	if set.TLSCertFile != "" && set.TLSKeyFile != "" {
-		if pair, err = certs.OpenPair(set.TLSCertFile, set.TLSKeyFile); err != nil {
+		pair, err = certs.OpenPair(set.TLSCertFile, set.TLSKeyFile)
+		switch {
+		case options != nil && errors.Is(err, fs.ErrNotExist):
+			logger.Info("no certificate in files, ACME orders all", "file", set.TLSCertFile)
+		case err != nil:
 			return certificates{}, err
 		}
 	}

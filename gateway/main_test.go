@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -167,19 +168,31 @@ func TestOpenCertificates(t *testing.T) {
 	order := acme.Settings{
 		Directory: "https://ca.example.org/directory", Storage: t.TempDir(), Challenges: []string{"http-01"}, OrdersPerHour: 1,
 	}
-	got, err := openCertificates(settings{ACME: order}, []string{"pods.localhost"})
-	if err != nil || got.acme == nil || got.acme.Files != nil {
-		t.Fatalf("certificates %+v, %v", got, err)
+	logger := slog.New(slog.DiscardHandler)
+	for name, set := range map[string]settings{
+		"NoFiles": {ACME: order}, "FilesThatAreNotThere": {ACME: order, TLSCertFile: "none", TLSKeyFile: "none"},
+	} {
+		got, err := openCertificates(set, []string{"pods.localhost"}, logger)
+		if err != nil || got.acme == nil || got.acme.Files != nil {
+			t.Fatalf("%s: certificates %+v, %v", name, got, err)
+		}
+		certificate, err := got.get(&tls.ClientHelloInfo{ServerName: "a.pods.localhost"})
+		if err != nil || certificate == nil || certificate.Leaf.VerifyHostname("a.pods.localhost") != nil {
+			t.Errorf("%s: with ACME alone there is no certificate to begin with: %v", name, err)
+		}
 	}
-	certificate, err := got.get(&tls.ClientHelloInfo{ServerName: "a.pods.localhost"})
-	if err != nil || certificate == nil || certificate.Leaf.VerifyHostname("a.pods.localhost") != nil {
-		t.Errorf("with ACME alone there is no certificate to begin with: %v", err)
+	broken := filepath.Join(t.TempDir(), "tls.crt")
+	if err := os.WriteFile(broken, []byte("none"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openCertificates(settings{ACME: order, TLSCertFile: broken, TLSKeyFile: broken}, nil, logger); err == nil {
+		t.Error("files that hold no certificate are left out")
 	}
 	order.Directory = "ca.example.org"
-	if _, err := openCertificates(settings{ACME: order}, nil); err == nil || !strings.Contains(err.Error(), "PODS_ACME_DIRECTORY") {
+	if _, err := openCertificates(settings{ACME: order}, nil, logger); err == nil || !strings.Contains(err.Error(), "PODS_ACME_DIRECTORY") {
 		t.Errorf("a directory that is no URL: %v", err)
 	}
-	if _, err := openCertificates(settings{TLSCertFile: "none", TLSKeyFile: "none"}, nil); err == nil {
+	if _, err := openCertificates(settings{TLSCertFile: "none", TLSKeyFile: "none"}, nil, logger); err == nil {
 		t.Error("files that are not there are accepted")
 	}
 }

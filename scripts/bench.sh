@@ -24,7 +24,7 @@ if wants B3; then
   make -s bin/traefik
 fi
 if wants B4; then # the program as it is deployed
-  CGO_ENABLED=0 go build -trimpath -gcflags=all=-dwarf=false -ldflags '-s -w' -o "$BIN/api" ./functions/api
+  CGO_ENABLED=0 go build -trimpath -pgo=images/build/api.pgo -gcflags=all=-dwarf=false -ldflags '-s -w' -o "$BIN/api" ./functions/api
 fi
 if wants B1 || wants B5 || wants B7; then use_cluster; fi
 "$BIN/bench" --podsd "$BIN/podsd" --api "$BIN/api" --kwok "$BIN/kwok" --traefik "$BIN/traefik" --out "$BIN/bench.json" "$@"

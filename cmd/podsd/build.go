@@ -19,6 +19,7 @@ import (
 	assets "github.com/pods-service/pods"
 	"github.com/pods-service/pods/functions/api/issuer"
 	"github.com/pods-service/pods/functions/api/server"
+	"github.com/pods-service/pods/functions/api/upkeep"
 	"github.com/pods-service/pods/functions/health/reconcile"
 	"github.com/pods-service/pods/functions/logs/collect"
 	"github.com/pods-service/pods/functions/spawner/spawn"
@@ -124,7 +125,10 @@ func (s *service) openAPI(context.Context) error {
 	if err != nil {
 		return fmt.Errorf("development issuer: %w", err)
 	}
+	// There is no other instance to settle with.
+	s.limiter = ratelimit.New(ratelimit.Options{Rates: s.settings.Rates, Registerer: s.registry})
 	config.Version, config.Logger = version, s.logger
+	config.Attempts, config.Proxies = s.limiter, s.settings.Proxies
 	s.siteID = config.SiteID
 	if s.admins, err = config.Admins(); err != nil {
 		return err
@@ -204,6 +208,7 @@ func (s *service) openEvents(context.Context) error {
 			Queues: manifests.Queues(s.domain.Rules.Queues), Storage: s.settings.storage,
 		}}),
 		"logs": collect.New(s.store, s.logs, s.logger),
+		"api":  upkeep.New(s.objects, s.logger),
 		"health": reconcile.New(s.store, s.cluster, s.deriver, reconcile.Options{
 			Logger: s.logger, Registerer: s.registry, Relay: s.publisher, Publish: s.publisher.Publish,
 		}),
@@ -257,8 +262,6 @@ func caDir(state string) string { return filepath.Join(state, "ca") }
 
 func (s *service) finishAPI(context.Context) error {
 	_, port, _ := net.SplitHostPort(s.addresses.GatewayHTTPS)
-	// There is no other instance to settle with.
-	s.limiter = ratelimit.New(ratelimit.Options{Rates: s.settings.Rates, Registerer: s.registry})
 	handler, err := server.Assemble(server.Parts{
 		Choices: s.settings.Choices, Store: s.store, Tail: s.logs, Runner: s.cluster, SiteID: s.siteID, Admins: s.admins, Limiter: s.limiter,
 		Tenants: s.domain.Tenants, Rules: s.domain.Rules, Catalog: s.domain.Catalog, Deriver: s.deriver,

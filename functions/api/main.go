@@ -10,6 +10,7 @@ import (
 	assets "github.com/pods-service/pods"
 	"github.com/pods-service/pods/functions/api/issuer"
 	"github.com/pods-service/pods/functions/api/server"
+	"github.com/pods-service/pods/functions/api/upkeep"
 	"github.com/pods-service/pods/shared/auth"
 	"github.com/pods-service/pods/shared/function"
 	"github.com/pods-service/pods/shared/kube"
@@ -69,10 +70,6 @@ func build(ctx context.Context, f *function.Function, set settings) (http.Handle
 	if err != nil {
 		return nil, fmt.Errorf("PODS_ADMINS: %w", err)
 	}
-	tokens, err := openIssuer(f, set)
-	if err != nil {
-		return nil, err
-	}
 	tenants, err := set.Source(f.Logger)
 	if err != nil {
 		return nil, err
@@ -100,6 +97,10 @@ func build(ctx context.Context, f *function.Function, set settings) (http.Handle
 	}
 	limiter := ratelimit.New(ratelimit.Options{Rates: set.Rates, Shared: state.Cache, Registerer: f.Registry})
 	f.Background(limiter.Run)
+	tokens, err := openIssuer(f, set, state, limiter)
+	if err != nil {
+		return nil, err
+	}
 	deriver := domain.Deriver(state.Store)
 	objects, files, err := set.OpenObjects(state.Store, deriver, f.Logger)
 	if err != nil {
@@ -110,6 +111,9 @@ func build(ctx context.Context, f *function.Function, set settings) (http.Handle
 	extra := map[string]http.Handler{}
 	if set.CADir != "" {
 		extra["GET /ca.pem"] = server.CertificateFile(filepath.Join(set.CADir, "ca.pem"))
+	}
+	if objects != nil {
+		extra["POST /events"] = upkeep.WithinCluster(upkeep.New(objects, f.Logger))
 	}
 	handler, err := server.Assemble(server.Parts{
 		Choices: set.Choices, Store: state.Store, Tail: logs.NewReader(cluster), Runner: cluster, SiteID: set.SiteID, Admins: admins, Limiter: limiter,
@@ -130,7 +134,7 @@ func build(ctx context.Context, f *function.Function, set settings) (http.Handle
 
 // openIssuer returns the development issuer, nil when there is to be none. It
 // refuses any address but one on the loopback.
-func openIssuer(f *function.Function, set settings) (*issuer.Issuer, error) {
+func openIssuer(f *function.Function, set settings, state *function.State, limiter *ratelimit.Limiter) (*issuer.Issuer, error) {
 	if set.DevelopmentIssuer == "" {
 		return nil, nil //nolint:nilnil // there is none
 	}
@@ -139,5 +143,6 @@ func openIssuer(f *function.Function, set settings) (*issuer.Issuer, error) {
 		return nil, fmt.Errorf("PODS_DEVELOPMENT_ISSUER: %w", err)
 	}
 	config.Version, config.Logger = f.Version, f.Logger
+	config.Records, config.Attempts, config.Proxies = state.Cache, limiter, set.Proxies
 	return issuer.New(config)
 }

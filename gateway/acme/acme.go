@@ -5,6 +5,7 @@
 package acme
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -70,6 +71,8 @@ type Options struct {
 	// renewalWindow is the part of a certificate's life in which it is renewed;
 	// 0 means what the CA suggests, else the last third.
 	renewalWindow float64
+	// patience is how long a handshake waits for an order; 0 means 8 s.
+	patience time.Duration
 }
 
 // Certificates answers TLS handshakes with certificates by ACME. It is safe for
@@ -99,6 +102,7 @@ func New(options Options) *Certificates {
 	if options.Now == nil {
 		options.Now = time.Now
 	}
+	options.patience = cmp.Or(options.patience, patience)
 	c := &Certificates{
 		options: options, metrics: newMetrics(options.Registerer), pauses: newPauses(options.Now),
 		limiter: rate.NewLimiter(rate.Every(time.Hour/time.Duration(options.OrdersPerHour)), min(maxBurst, options.OrdersPerHour)),
@@ -201,7 +205,7 @@ func (c *Certificates) managed(hello *tls.ClientHelloInfo, host string) *tls.Cer
 	// Apart from the handshake: a client that leaves ends no order, by which
 	// it could spend what the CA allows.
 	answer := c.asking.DoChan(host, func() (any, error) { return c.ask(config, &asked) })
-	timeout := time.NewTimer(patience)
+	timeout := time.NewTimer(c.options.patience)
 	defer timeout.Stop()
 	select {
 	case result := <-answer:

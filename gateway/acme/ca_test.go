@@ -36,8 +36,9 @@ func TestMain(m *testing.M) {
 // each name is at 127.0.0.1.
 type authority struct {
 	settings Settings
-	roots    *x509.CertPool // by which what it issues is known
-	down     atomic.Bool    // whether it refuses everything
+	roots    *x509.CertPool                // by which what it issues is known
+	down     atomic.Bool                   // whether it refuses everything
+	hangs    atomic.Pointer[chan struct{}] // until that is closed nothing is answered
 	requests atomic.Int64
 	orders   atomic.Int64
 }
@@ -58,6 +59,9 @@ func newAuthority(t *testing.T, plain, secure net.Addr) *authority {
 		a.requests.Add(1)
 		if r.URL.Path == "/order-plz" {
 			a.orders.Add(1)
+		}
+		if hangs := a.hangs.Load(); hangs != nil {
+			<-*hangs
 		}
 		if a.down.Load() {
 			w.WriteHeader(http.StatusForbidden)

@@ -121,6 +121,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{ResponseWriter: w, started: time.Now(), upgrades: h.metrics.upgraded}
 	h.metrics.active.Inc()
 	defer h.finish(x, r)
+	if !r.ProtoAtLeast(1, 1) {
+		// What comes behind could be a body in chunks, which HTTP/1.0 does not
+		// have and the server has not read.
+		w.Header().Set("Connection", "close")
+	}
 	page, serves := h.resolve(x, r)
 	if x.answersOrigin(r) {
 		return

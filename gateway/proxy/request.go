@@ -2,7 +2,10 @@ package proxy
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
+
+	"golang.org/x/net/http/httpguts"
 
 	"github.com/pods-service/pods/shared/pods"
 	"github.com/pods-service/pods/shared/routes"
@@ -18,8 +21,26 @@ func checkForm(r *http.Request) (pages.Page, bool) {
 		return pages.MethodNotAllowed, false
 	case r.URL.Scheme != "", r.URL.Host != "", r.URL.User != nil, !strings.HasPrefix(r.RequestURI, "/"):
 		return pages.BadRequest, false
+	case r.ProtoMajor > 1 && !fitsHTTP1(r):
+		return pages.BadRequest, false
 	}
 	return pages.Page{}, true
+}
+
+// fitsHTTP1 reports whether an HTTP/2 request is one that can be said in
+// HTTP/1, as the pod hears it, without becoming another. Of an HTTP/1 request
+// the server has looked at all of this itself.
+func fitsHTTP1(r *http.Request) bool {
+	if !httpguts.ValidHeaderFieldName(r.Method) || strings.Contains(r.RequestURI, " ") {
+		return false // a part of it would be read as another part of the first line
+	}
+	for _, host := range r.Header["Host"] {
+		if host != r.Host {
+			return false
+		}
+	}
+	lengths := r.Header["Content-Length"]
+	return len(lengths) == 0 || len(lengths) == 1 && lengths[0] == strconv.FormatInt(r.ContentLength, 10)
 }
 
 // isMeantFor reports whether the connection was made for host. A client that

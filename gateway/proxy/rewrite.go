@@ -24,16 +24,17 @@ func (h *Handler) rewrite(pr *httputil.ProxyRequest) {
 	login.RemoveCookies(pr.Out.Header)
 	x.identify(pr.Out)
 	pr.SetXForwarded()
-	if !strings.EqualFold(pr.Out.Header.Get("Upgrade"), "websocket") {
+	if !strings.EqualFold(pr.Out.Header.Get("Upgrade"), "websocket") || !pr.In.ProtoAtLeast(1, 1) {
 		// Any other protocol, HTTP/2 above all, would be a tunnel past
-		// everything the gateway checks.
+		// everything the gateway checks. HTTP/1.0 has no upgrades.
 		pr.Out.Header.Del("Upgrade")
 		pr.Out.Header.Del("Connection")
 	}
 }
 
 // removeReserved removes the headers that only the gateway may set, in every
-// spelling: many servers take an underscore for a hyphen.
+// spelling: many servers take an underscore for a hyphen. Those that say how
+// long a body is are among them; the transport writes the ones that count.
 func removeReserved(header http.Header) {
 	for name := range header {
 		if mayBeReserved(name) && isReserved(strings.ReplaceAll(strings.ToLower(name), "_", "-")) {
@@ -48,12 +49,12 @@ func mayBeReserved(name string) bool {
 	case 'f', 'x':
 		return true
 	}
-	return false
+	return strings.Contains(name, "_")
 }
 
 func isReserved(name string) bool {
 	switch name {
-	case "forwarded", "x-real-ip", "x-tapis-token":
+	case "forwarded", "x-real-ip", "x-tapis-token", "content-length", "transfer-encoding":
 		return true
 	}
 	return strings.HasPrefix(name, "x-forwarded-")

@@ -3,13 +3,16 @@ package proxy_test
 import (
 	"bufio"
 	"bytes"
+	"crypto/tls"
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/coder/websocket"
+	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
@@ -221,5 +224,78 @@ func TestNoOtherUpgrade(t *testing.T) {
 	}
 	if response, _ := s.raw(t, "GET /force"+rest); response.StatusCode != http.StatusBadGateway {
 		t.Errorf("a pod that upgrades unasked: %d, want 502", response.StatusCode)
+	}
+}
+
+// TestUpgradeNotAgreed: when the pod does not take up a WebSocket, what follows
+// on the connection is not a tunnel to it. It is a request like any other, and
+// who has not logged in for that one gets nowhere.
+func TestUpgradeNotAgreed(t *testing.T) {
+	t.Parallel()
+
+	const upgrade = "Host: web.pods.localhost\nConnection: Upgrade\nUpgrade: websocket\nSec-WebSocket-Version: 13\n"
+	const next = "GET /next HTTP/1.1\nHost: web.pods.localhost\nConnection: close\n\n"
+	tests := map[string]struct {
+		request string
+		answers []int
+		seen    []string
+	}{
+		"Served":         {"GET / HTTP/1.1\n" + upgrade + "X-Tapis-Token: alice\n\n", []int{200, 302}, []string{"GET / "}},
+		"BadVersion":     {"GET /426 HTTP/1.1\n" + upgrade + "Sec-WebSocket-Version: 777\nX-Tapis-Token: alice\n\n", []int{426, 302}, nil},
+		"Forbidden":      {"GET / HTTP/1.1\n" + upgrade + "X-Tapis-Token: bob\n\n", []int{403, 302}, nil},
+		"WithBody":       {"GET / HTTP/1.1\n" + upgrade + "Content-Length: 53\nX-Tapis-Token: alice\n\n" + hidden, []int{200, 302}, []string{"GET / " + hidden}},
+		"HTTP10":         {"GET /101 HTTP/1.0\n" + upgrade + "X-Tapis-Token: alice\n\n", []int{502}, nil},
+		"NoConnection":   {"GET /101 HTTP/1.1\nHost: web.pods.localhost\nUpgrade: websocket\nX-Tapis-Token: alice\n\n", []int{502, 302}, nil},
+		"OtherProtocol":  {"GET /101 HTTP/1.1\nHost: web.pods.localhost\nConnection: Upgrade\nUpgrade: websocket, h2c\nX-Tapis-Token: alice\n\n", []int{502, 302}, nil},
+		"OtherProtocol2": {"GET /101 HTTP/1.1\nHost: web.pods.localhost\nConnection: Upgrade\nUpgrade: h2c\nUpgrade: websocket\nX-Tapis-Token: alice\n\n", []int{502, 302}, nil},
+	}
+	s := newLoginSite(t)
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) { // one after the other: they share the host
+			pod := &recorder{}
+			s.private("web", func(w http.ResponseWriter, r *http.Request) {
+				switch r.URL.Path {
+				case "/101":
+					w.Header().Set("Connection", "Upgrade")
+					w.Header().Set("Upgrade", "websocket")
+					w.WriteHeader(http.StatusSwitchingProtocols)
+				case "/426":
+					w.WriteHeader(http.StatusUpgradeRequired)
+				default:
+					pod.ServeHTTP(w, r)
+				}
+			})
+			conn := tls.Client(connect(t, s.secure), &tls.Config{RootCAs: s.trusted, ServerName: "web.pods.localhost"})
+			statuses := converse(t, conn, spell(tc.request+next, ""))
+			if diff := cmp.Diff(tc.answers, statuses); diff != "" {
+				t.Errorf("answers (-want +got):\n%s", diff)
+			}
+			for i, want := range tc.seen {
+				tc.seen[i] = spell(want, "")
+			}
+			if requests, _ := pod.seen(); !slices.Equal(tc.seen, requests) {
+				t.Errorf("the pod has seen %q, want %q", requests, tc.seen)
+			}
+		})
+	}
+}
+
+// TestMisdirectedBehindAnother: on a connection for one pod, a request for
+// another is refused wherever it stands.
+func TestMisdirectedBehindAnother(t *testing.T) {
+	t.Parallel()
+
+	s := newSite(t)
+	pod, victim := s.record("db"), s.record("victim")
+	conn := tls.Client(connect(t, s.secure), &tls.Config{RootCAs: s.trusted, ServerName: "db.pods.localhost"})
+	statuses := converse(t, conn, spell("GET / HTTP/1.1\nHost: {host}\n\n"+hidden+"GET /last HTTP/1.1\nHost: {host}\nConnection: close\n\n", "db.pods.localhost"))
+	if diff := cmp.Diff([]int{200, 421, 200}, statuses); diff != "" {
+		t.Errorf("answers (-want +got):\n%s", diff)
+	}
+	if requests, _ := victim.seen(); len(requests) > 0 {
+		t.Errorf("the other pod has seen %q", requests)
+	}
+	if requests, _ := pod.seen(); len(requests) != 2 {
+		t.Errorf("the pod has seen %q", requests)
 	}
 }

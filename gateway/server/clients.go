@@ -3,11 +3,9 @@ package server
 import (
 	"net/netip"
 	"sync"
-)
 
-// clientPrefix is how much of an IPv6 address makes a client: a network of that
-// size is what one gets.
-const clientPrefix = 64
+	"github.com/pods-service/pods/shared/ratelimit"
+)
 
 // clients counts the open connections of each address, over all listeners.
 type clients struct {
@@ -29,7 +27,7 @@ func (c *clients) enter(v *visitor) bool {
 	if err != nil {
 		return true
 	}
-	client := clientOf(from.Addr())
+	client := ratelimit.Client(from.Addr())
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.open[client] >= c.limit {
@@ -46,13 +44,4 @@ func (c *clients) leave(client netip.Addr) {
 	if c.open[client]--; c.open[client] <= 0 {
 		delete(c.open, client)
 	}
-}
-
-func clientOf(address netip.Addr) netip.Addr {
-	address = address.Unmap().WithZone("")
-	if address.Is6() {
-		prefix, _ := address.Prefix(clientPrefix) // fails for more than 128 bits only
-		return prefix.Addr()
-	}
-	return address
 }

@@ -48,16 +48,10 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// missing skips the test on a laptop without a program, and fails in CI.
-func missing(t testing.TB, err error) {
-	t.Helper()
-	if os.Getenv("CI") != "" {
-		t.Fatal(err)
-	}
-	t.Skip(err)
+// missing is the error of a test that needs a program which is not here.
+func missing(program, debianPackage string) error {
+	return fmt.Errorf("%s is not installed, and this test needs a real one: apt-get install %s", program, debianPackage)
 }
-
-var errMissing = errors.New("not installed")
 
 // launch runs a program in dir as user when this process is root, until the
 // tests end.
@@ -94,7 +88,7 @@ func commandAs(dir, as, name string, args ...string) (*exec.Cmd, error) {
 func idsOf(name string) (uid, gid uint32, err error) {
 	account, err := user.Lookup(name)
 	if err != nil {
-		return 0, 0, fmt.Errorf("%w: %w", errMissing, err)
+		return 0, 0, fmt.Errorf("root cannot run the program, and its package has made no user for it: %w", err)
 	}
 	u, err1 := strconv.ParseUint(account.Uid, 10, 32)
 	g, err2 := strconv.ParseUint(account.Gid, 10, 32)
@@ -154,7 +148,7 @@ func waitFor(try func() error) error {
 // redisSocket is where one real Redis listens.
 var redisSocket = sync.OnceValues(func() (string, error) {
 	if _, err := exec.LookPath("redis-server"); err != nil {
-		return "", fmt.Errorf("%w: %w", errMissing, err)
+		return "", missing("redis-server", "redis-server")
 	}
 	dir, err := newDir("redis")
 	if err != nil {
@@ -186,7 +180,7 @@ const noPort = 0
 var openDatabase = sync.OnceValues(func() (*database, error) {
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
 	if len(found) == 0 {
-		return nil, fmt.Errorf("%w: Postgres", errMissing)
+		return nil, missing("Postgres (/usr/lib/postgresql/*/bin/initdb)", "postgresql")
 	}
 	bin := filepath.Dir(found[len(found)-1])
 	dir, err := newDir("postgres")
@@ -259,7 +253,7 @@ func psql(t testing.TB, connection, statement string) (string, error) {
 	t.Helper()
 	program, err := exec.LookPath("psql")
 	if err != nil {
-		missing(t, err)
+		t.Fatal(missing("psql", "postgresql-client"))
 	}
 	command := exec.CommandContext(t.Context(), program, "-X", "-A", "-t", "-c", statement, connection)
 	command.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C", "HOME=" + t.TempDir()}

@@ -1,7 +1,9 @@
 // Package cache is the part of the service that lives in Redis: what may be
 // lost at any moment without changing a result: the channel on which every
 // instance hears that a pod has changed, where whoever hears nothing reads the
-// store again from time to time, and what callers have left of their rates.
+// store again from time to time, what callers have left of their rates, and the
+// clients and codes of the development issuer, whose users begin anew when they
+// are missing.
 package cache
 
 import (
@@ -41,6 +43,7 @@ type Cache struct {
 	client    *redis.Client
 	channel   string
 	buckets   string // prefix of their keys; the braces keep them together in a cluster
+	records   string // the same
 	pingEvery time.Duration
 	logger    *slog.Logger
 	counts    counts
@@ -85,6 +88,7 @@ func Open(options Options) (*Cache, error) {
 		client:    redis.NewClient(parsed),
 		channel:   options.Prefix + ":changes:v1",
 		buckets:   "{" + options.Prefix + ":rate:v1}:",
+		records:   "{" + options.Prefix + ":record:v1}:",
 		pingEvery: pingEvery,
 		logger:    options.Logger,
 	}, nil

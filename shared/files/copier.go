@@ -157,14 +157,18 @@ func (c *copier) copyContent(file *os.File, stat unix.Stat_t, into folder, name,
 	return systemError("stage a copy", c.keep(made, stat, 0o777))
 }
 
-// keep gives what was copied the owner, permissions and time of its original.
+// keep gives what was copied the permissions, the time and, if the process may
+// give it away, the owner of its original.
 func (c *copier) keep(made *os.File, stat unix.Stat_t, mask uint32) error {
-	_ = made.Chown(int(stat.Uid), int(stat.Gid))
 	if err := unix.Fchmod(int(made.Fd()), stat.Mode&mask); err != nil { //nolint:gosec // a descriptor is a small number
 		return named("chmod", made.Name(), err)
 	}
 	times := []unix.Timespec{stat.Mtim, stat.Mtim}
-	return named("utimes", made.Name(), unix.UtimesNanoAt(unix.AT_FDCWD, procPath(made), times, 0))
+	if err := unix.UtimesNanoAt(unix.AT_FDCWD, procPath(made), times, 0); err != nil {
+		return named("utimes", made.Name(), err)
+	}
+	_ = made.Chown(int(stat.Uid), int(stat.Gid)) // last: what is given away may not be ours to change
+	return nil
 }
 
 // link makes e another name of a file that has been copied, and reports whether

@@ -174,8 +174,8 @@ func (f folder) renameNew(name string, to folder, toName string) error {
 }
 
 // names calls yield with all names in the folder, of which it holds a page at a
-// time. The order is that of the file system. A handle has one position, so one
-// caller at a time may do this with it.
+// time. The order is that of the file system. A folder that has been removed has
+// none. A handle has one position, so one caller at a time may do this with it.
 func (f folder) names(yield func(name string) error) error {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return err
@@ -187,7 +187,7 @@ func (f folder) names(yield func(name string) error) error {
 				return err
 			}
 		}
-		if errors.Is(err, io.EOF) || err == nil && len(page) == 0 {
+		if errors.Is(err, io.EOF) || errors.Is(err, fs.ErrNotExist) || err == nil && len(page) == 0 {
 			return nil
 		}
 		if err != nil {

@@ -88,6 +88,22 @@ func TestListEndsWhenItsReaderDoes(t *testing.T) {
 	}
 }
 
+// What is removed while it is listed is no reason to fail.
+func TestListOfWhatVanishes(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, Options{})
+	f.put(volume, "x/a/b", "")
+	f.put(volume, "y", "")
+	err := f.List(t.Context(), volume, "", true, func(file File) error { return os.RemoveAll(f.at(volume, "x/a")) })
+	if err != nil {
+		t.Errorf("List: %v", err)
+	}
+	f.put(volume, "x/a/b", "")
+	if err := f.List(t.Context(), volume, "x/a", true, func(File) error { return os.RemoveAll(f.at(volume, "x")) }); err != nil {
+		t.Errorf("List: %v", err)
+	}
+}
+
 func TestStatOfRoot(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, Options{})

@@ -15,7 +15,7 @@ import (
 // staged one; everything else is replaced, file by file.
 //
 // Errors: KindInvalid where a folder would have to replace a file or a link, or
-// the other way round.
+// the other way round. The caller syncs into.
 func merge(at folder, name string, into folder, toName, p string) error {
 	stat, err := at.stat(name)
 	if err != nil {
@@ -26,10 +26,10 @@ func merge(at folder, name string, into folder, toName, p string) error {
 		if errors.Is(err, unix.EISDIR) {
 			return folderInTheWay(p)
 		}
-		return syncAfter(into, err)
+		return err
 	}
 	if err := at.renameNew(name, into, toName); !errors.Is(err, fs.ErrExist) {
-		return syncAfter(into, err)
+		return err
 	}
 	from, err := at.open(name)
 	if err != nil {
@@ -47,16 +47,14 @@ func merge(at folder, name string, into folder, toName, p string) error {
 	return mergeContent(from, target, p)
 }
 
-// mergeContent moves what is in the staged folder from into the folder target.
+// mergeContent moves what is in the staged folder from into the folder target,
+// for good.
 func mergeContent(from, target folder, p string) error {
-	return from.names(func(name string) error { return merge(from, name, target, name, join(p, name)) })
-}
-
-func syncAfter(into folder, err error) error {
+	err := from.names(func(name string) error { return merge(from, name, target, name, join(p, name)) })
 	if err != nil {
 		return err
 	}
-	return into.Sync()
+	return target.Sync()
 }
 
 func fileInTheWay(p string) error {

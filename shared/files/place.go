@@ -99,7 +99,9 @@ func place(root folder, p string, stage *stage, prepare func(parent folder, name
 		case len(missing) > 0:
 			err = placeBelow(stage, parent, append(missing, path.Base(p)))
 		default:
-			err = merge(stage.folder, staged, parent, first, p)
+			if err = merge(stage.folder, staged, parent, first, p); err == nil {
+				err = parent.Sync()
+			}
 		}
 		parent.close()
 		// Gone, or there by now: what descend found does not hold any more.
@@ -166,6 +168,9 @@ func makeChain(f folder, name string, names []string, like unix.Stat_t) (folder,
 // resemble gives the file the owner of like, if the process may give it away,
 // and those permissions of like that are in mask.
 func resemble(file *os.File, like unix.Stat_t, mask uint32) error {
-	_ = file.Chown(int(like.Uid), int(like.Gid))
-	return file.Chmod(fs.FileMode(like.Mode & mask & 0o777))
+	if err := file.Chmod(fs.FileMode(like.Mode & mask & 0o777)); err != nil {
+		return err
+	}
+	_ = file.Chown(int(like.Uid), int(like.Gid)) // last: what is given away may not be ours to change
+	return nil
 }

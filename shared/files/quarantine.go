@@ -132,7 +132,11 @@ func (s *Store) Purge(ctx context.Context, olderThan time.Time) (int, error) {
 			if !removed.At.Before(olderThan) {
 				return nil
 			}
-			if err := quarantine.rename(entry, doomed, entry); err != nil {
+			err := quarantine.rename(entry, doomed, entry)
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil // restored, or another purge's
+			}
+			if err != nil {
 				return fmt.Errorf("end the quarantine of %s: %w", removed.Object, err)
 			}
 			count++

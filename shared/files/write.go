@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -81,11 +82,10 @@ func adopt(parent folder, name string, file *os.File) error {
 // store copies r into the file and on to the disk.
 func store(ctx context.Context, file *os.File, r io.Reader, limit int64) (int64, error) {
 	from := reader{ctx: ctx, from: r}
-	if limit >= 0 {
+	if limit >= 0 && limit < math.MaxInt64 {
 		from.from = io.LimitReader(r, limit+1)
 	}
-	// Only Write is shown, so that the copy goes through this one buffer.
-	n, err := io.CopyBuffer(struct{ io.Writer }{file}, &from, make([]byte, 256<<10))
+	n, err := io.CopyBuffer(&diskWriter{file: file}, &from, make([]byte, 256<<10))
 	switch {
 	case from.err != nil:
 		return 0, fmt.Errorf("read what is to be stored: %w", from.err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"os"
 	"strings"
 	"syscall"
@@ -78,8 +79,10 @@ func TestWriteRefuses(t *testing.T) {
 func TestWriteUpToTheLimit(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, Options{})
-	if n, err := f.Write(t.Context(), volume, "a", strings.NewReader("12345"), 5); n != 5 || err != nil {
-		t.Errorf("Write = %d, %v", n, err)
+	for _, limit := range []int64{5, math.MaxInt64} {
+		if n, err := f.Write(t.Context(), volume, "a", strings.NewReader("12345"), limit); n != 5 || err != nil {
+			t.Errorf("Write = %d, %v", n, err)
+		}
 	}
 }
 

@@ -47,8 +47,7 @@ func (s *Store) Zip(ctx context.Context, o Object, path string, w io.Writer) err
 	}
 
 	z := zipper{bounds: bounds, out: zip.NewWriter(w), buffer: make([]byte, 128<<10)}
-	// Compressing well takes more time than sending does.
-	z.out.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, flate.BestSpeed) })
+	z.out.RegisterCompressor(zip.Deflate, z.compressor)
 	if err := walk(ctx, in, "", func(e entry) error { return z.add(ctx, e) }); err != nil {
 		return err
 	}
@@ -83,7 +82,20 @@ func (b *zipBounds) take(e entry) error {
 type zipper struct {
 	bounds zipBounds
 	out    *zip.Writer
+	flate  *flate.Writer // used for one entry after the other; each is large
 	buffer []byte
+}
+
+// compressor is fast rather than good: compressing well takes more time than
+// sending does.
+func (z *zipper) compressor(w io.Writer) (io.WriteCloser, error) {
+	if z.flate != nil {
+		z.flate.Reset(w)
+		return z.flate, nil
+	}
+	var err error
+	z.flate, err = flate.NewWriter(w, flate.BestSpeed)
+	return z.flate, err
 }
 
 // add writes e if it is a folder or a regular file.

@@ -1,15 +1,15 @@
 package login
 
 import (
-	"bytes"
 	"context"
 	_ "embed" // for the page
 	"errors"
-	"html/template"
 	"log/slog"
 	"net/http"
 	"strconv"
+	"time"
 
+	"github.com/pods-service/pods/shared/markup"
 	"github.com/pods-service/pods/shared/pods"
 	"github.com/pods-service/pods/shared/rest"
 )
@@ -17,7 +17,7 @@ import (
 //go:embed page.html
 var pageHTML string
 
-var page = template.Must(template.New("page").Parse(pageHTML))
+var page = markup.Page{HTML: pageHTML}
 
 // Write sends the answer of a decision that does not allow the request: a page
 // for browsers, the envelope for programs.
@@ -34,6 +34,9 @@ func (d Decision) Write(w http.ResponseWriter, r *http.Request, version string) 
 	if d.Location != "" {
 		header.Set("Location", d.Location)
 	}
+	if d.Wait > 0 {
+		header.Set("Retry-After", rest.RetryAfter(d.Wait))
+	}
 	if !takesHTML(r.Header) {
 		answer := rest.Envelope{Message: d.Text, Status: rest.StatusError, Version: version}
 		if d.Status < http.StatusBadRequest {
@@ -42,14 +45,13 @@ func (d Decision) Write(w http.ResponseWriter, r *http.Request, version string) 
 		_ = answer.Write(w, d.Status) // texts always encode
 		return
 	}
-	var body bytes.Buffer
-	_ = page.Execute(&body, d) // texts into memory: always succeeds
+	body := page.Fill(map[string]string{"title": d.Title, "text": d.Text})
 	header.Set("Content-Type", "text/html; charset=utf-8")
 	header.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'")
-	header.Set("Content-Length", strconv.Itoa(body.Len()))
+	header.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(d.Status)
 	if r.Method != http.MethodHead {
-		_, _ = w.Write(body.Bytes()) // fails only when the client is gone
+		_, _ = w.Write(body) // fails only when the client is gone
 	}
 }
 
@@ -74,6 +76,15 @@ func tryAgain(text, origin string) Decision {
 		text += " It is " + origin + "/."
 	}
 	return Decision{Status: http.StatusBadRequest, Title: "Log in again", Text: text}
+}
+
+// TooMany answers a visitor from whose address too many requests about logins
+// have come.
+func TooMany(wait time.Duration) Decision {
+	return Decision{
+		Status: http.StatusTooManyRequests, Title: "Too many logins", Wait: wait,
+		Text: "Too many logins have been tried from your address. Wait " + rest.RetryAfter(wait) + " s and open the address of the pod again.",
+	}
 }
 
 func notAuthenticated(err error) Decision {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/pods-service/pods/shared/auth"
 	"github.com/pods-service/pods/shared/pods"
@@ -36,7 +37,9 @@ type Decision struct {
 	Title    string
 	Text     string
 	Location string // of a redirect
-	Cookies  []*http.Cookie
+	// Wait is how long to wait before trying again; 0 where that is not known.
+	Wait    time.Duration
+	Cookies []*http.Cookie
 }
 
 // Decide decides about a visit. The entry must ask for a login.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Kind says what a caller can do about an Error. The zero value means "no
@@ -43,7 +44,9 @@ type Error struct {
 	Kind    Kind
 	Message string       // shown to the user
 	Fields  []FieldError // set for KindInvalid when fields are to blame
-	Err     error        // cause: logged, never shown
+	// RetryAfter is how long to wait, for KindExhausted; 0 where that is not known.
+	RetryAfter time.Duration
+	Err        error // cause: logged, never shown
 }
 
 // Error describes the failure for a log, with its cause.
@@ -114,6 +117,13 @@ func TooLarge(format string, args ...any) *Error { return newError(KindTooLarge,
 
 // Exhausted says that a rate or quota is used up for now.
 func Exhausted(format string, args ...any) *Error { return newError(KindExhausted, format, args...) }
+
+// ExhaustedFor says that a rate is used up, and for how long.
+func ExhaustedFor(wait time.Duration, format string, args ...any) *Error {
+	e := Exhausted(format, args...)
+	e.RetryAfter = wait
+	return e
+}
 
 // Unavailable says that something this service depends on cannot be reached;
 // cause is logged and never shown.

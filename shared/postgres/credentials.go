@@ -75,7 +75,7 @@ func (s *Store) unseal(tenantID, uid string, sealed sealedFields) (pods.Credenti
 	return creds, nil
 }
 
-func (t *tx) insertCredentials(tenantID, podID string, sealed sealedFields) {
+func (c *changes) insertCredentials(tenantID, podID string, sealed sealedFields) {
 	const query = `
 		INSERT INTO pod_credentials (tenant_id, pod_id, user_username, user_password, admin_username, admin_password)
 		VALUES (@tenant_id, @pod_id, @user_username, @user_password, @admin_username, @admin_password)`
@@ -84,7 +84,7 @@ func (t *tx) insertCredentials(tenantID, podID string, sealed sealedFields) {
 	for field, value := range sealed {
 		args[field] = value
 	}
-	t.batch.Queue(query, args)
+	c.batch.Queue(query, args)
 }
 
 // Credentials returns the credentials that were made with the pod.

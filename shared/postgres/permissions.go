@@ -3,7 +3,7 @@ package postgres
 import "github.com/pods-service/pods/shared/permissions"
 
 // setPermissions replaces the entries of a pod.
-func (t *tx) setPermissions(tenantID, podID string, set permissions.Set) {
+func (c *changes) setPermissions(tenantID, podID string, set permissions.Set) {
 	const remove = `
 		DELETE FROM pod_permissions
 		WHERE tenant_id = @tenant_id AND pod_id = @pod_id`
@@ -13,8 +13,8 @@ func (t *tx) setPermissions(tenantID, podID string, set permissions.Set) {
 		FROM unnest(@users::text[], @levels::smallint[]) WITH ORDINALITY AS entry (username, level, position)`
 
 	users, levels := columns(set)
-	t.batch.Queue(remove, named{"tenant_id": tenantID, "pod_id": podID})
-	t.batch.Queue(insert, named{
+	c.batch.Queue(remove, named{"tenant_id": tenantID, "pod_id": podID})
+	c.batch.Queue(insert, named{
 		"tenant_id": tenantID, "pod_id": podID, "users": users, "levels": levels,
 	})
 }

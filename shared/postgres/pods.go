@@ -24,15 +24,15 @@ func (s *Store) CreatePod(ctx context.Context, pod pods.Pod, creds pods.Credenti
 		return pods.Pod{}, err
 	}
 	var created pods.Pod
-	err = s.inTx(ctx, func(t *tx) error {
-		t.insertPod(pod, &created)
-		t.setPermissions(pod.TenantID, pod.ID, permissions.Set{{User: by, Level: permissions.Admin}})
-		t.insertCredentials(pod.TenantID, pod.ID, sealed)
-		t.log(pod.TenantID, pod.ID, pods.ActionCreated(by))
+	err = s.atOnce(ctx, func(c *changes) error {
+		c.insertPod(pod, &created)
+		c.setPermissions(pod.TenantID, pod.ID, permissions.Set{{User: by, Level: permissions.Admin}})
+		c.insertCredentials(pod.TenantID, pod.ID, sealed)
+		c.log(pod.TenantID, pod.ID, pods.ActionCreated(by))
 		if pod.Status == pods.StatusRequested {
-			return t.emit(events.TypePodRequested, pods.ActorAPI, pod)
+			return c.emit(events.TypePodRequested, pods.ActorAPI, pod)
 		}
-		return t.emit(events.TypePodUpdated, pods.ActorAPI, pod)
+		return c.emit(events.TypePodUpdated, pods.ActorAPI, pod)
 	})
 	if pods.KindOf(err) == pods.KindConflict {
 		return pods.Pod{}, &pods.Error{Kind: pods.KindConflict, Err: err, Message: fmt.Sprintf(
@@ -46,7 +46,7 @@ func (s *Store) CreatePod(ctx context.Context, pod pods.Pod, creds pods.Credenti
 
 // insertPod adds pod; created is set to it, as it is stored, when the batch has
 // been run.
-func (t *tx) insertPod(pod pods.Pod, created *pods.Pod) {
+func (c *changes) insertPod(pod pods.Pod, created *pods.Pod) {
 	const query = `
 		INSERT INTO pods AS p (
 			tenant_id, pod_id, site_id, uid, instance, k8s_name,
@@ -66,7 +66,7 @@ func (t *tx) insertPod(pod pods.Pod, created *pods.Pod) {
 		"status": pod.Status, "status_requested": pod.StatusRequested, "status_since": pod.StatusSince, "started_by": pod.StartedBy,
 		"creation_ts": pod.CreationTS, "update_ts": pod.UpdateTS,
 	}))
-	t.batch.Queue(query, named(args)).Query(func(rows pgx.Rows) error {
+	c.batch.Queue(query, named(args)).Query(func(rows pgx.Rows) error {
 		var err error
 		*created, err = pgx.CollectExactlyOneRow(rows, scanOne)
 		return err

@@ -114,6 +114,27 @@ func TestCreatePodAtOnce(t *testing.T) {
 	}
 }
 
+// A create is one transaction: what its later statements cannot store leaves
+// nothing of the earlier ones.
+func TestCreatePodAllOrNothing(t *testing.T) {
+	t.Parallel()
+
+	told := 0
+	store := podstest.Store(t, podstest.WithCommitted(func([]cloudevents.Event) { told++ }))
+	pod := podstest.Pod()
+	if _, err := store.CreatePod(t.Context(), pod, pods.NewCredentials(pod.ID), "no text for Postgres: \x00"); err == nil {
+		t.Fatal("CreatePod stored a user name that Postgres cannot hold")
+	}
+	_, _, err := store.Pod(t.Context(), pod.TenantID, pod.ID)
+	wantKind(t, "Pod", err, pods.KindNotFound)
+	if events := len(podstest.Outbox(t, store)); events != 0 || told != 0 {
+		t.Errorf("%d events were stored and %d told of, want none", events, told)
+	}
+	if _, err := store.CreatePod(t.Context(), pod, pods.NewCredentials(pod.ID), "alice"); err != nil {
+		t.Errorf("CreatePod after that: %v", err)
+	}
+}
+
 func TestDeletePod(t *testing.T) {
 	t.Parallel()
 

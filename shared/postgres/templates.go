@@ -86,8 +86,8 @@ func oneTemplate(ctx context.Context, db queryer, query, templateID string) (tem
 func (s *Store) AddTemplate(ctx context.Context, template templates.Template) (templates.Template, error) {
 	template.CreationTS = s.now()
 	template.UpdateTS = template.CreationTS
-	err := s.inTx(ctx, func(t *tx) error {
-		t.insertTemplate(template, "")
+	err := s.atOnce(ctx, func(c *changes) error {
+		c.insertTemplate(template, "")
 		return nil
 	})
 	if pods.KindOf(err) == pods.KindConflict {
@@ -102,7 +102,7 @@ func (s *Store) AddTemplate(ctx context.Context, template templates.Template) (t
 
 // insertTemplate adds a template with its permissions, which clash with those
 // of a template that is there.
-func (t *tx) insertTemplate(template templates.Template, onConflict string) {
+func (c *changes) insertTemplate(template templates.Template, onConflict string) {
 	const query = `
 		INSERT INTO templates (
 			template_id, tenant_id, site_id, description, metatags, archive_message, profile, creation_ts, update_ts)
@@ -110,19 +110,19 @@ func (t *tx) insertTemplate(template templates.Template, onConflict string) {
 			@template_id, @tenant_id, @site_id, @description, @metatags, @archive_message, @profile, @creation_ts, @update_ts)
 		`
 
-	t.batch.Queue(query+onConflict, pgx.StrictNamedArgs{
+	c.batch.Queue(query+onConflict, pgx.StrictNamedArgs{
 		"template_id": template.ID, "tenant_id": template.TenantID, "site_id": template.SiteID,
 		"description": template.Description, "metatags": append([]string{}, template.Metatags...),
 		"archive_message": template.ArchiveMessage, "profile": template.Profile,
 		"creation_ts": template.CreationTS, "update_ts": template.UpdateTS,
 	})
 	if onConflict == "" {
-		t.setTemplatePermissions(template.ID, template.Permissions)
+		c.setTemplatePermissions(template.ID, template.Permissions)
 	}
 }
 
 // setTemplatePermissions replaces the entries of a template.
-func (t *tx) setTemplatePermissions(templateID string, set permissions.Set) {
+func (c *changes) setTemplatePermissions(templateID string, set permissions.Set) {
 	const remove = `DELETE FROM template_permissions WHERE template_id = @template_id`
 	const insert = `
 		INSERT INTO template_permissions (template_id, key, level, position)
@@ -130,8 +130,8 @@ func (t *tx) setTemplatePermissions(templateID string, set permissions.Set) {
 		FROM unnest(@keys::text[], @levels::smallint[]) WITH ORDINALITY AS entry (key, level, position)`
 
 	keys, levels := columns(set)
-	t.batch.Queue(remove, pgx.StrictNamedArgs{"template_id": templateID})
-	t.batch.Queue(insert, pgx.StrictNamedArgs{"template_id": templateID, "keys": keys, "levels": levels})
+	c.batch.Queue(remove, pgx.StrictNamedArgs{"template_id": templateID})
+	c.batch.Queue(insert, pgx.StrictNamedArgs{"template_id": templateID, "keys": keys, "levels": levels})
 }
 
 // ChangeTemplate shows change the template as it is and stores what it returns,

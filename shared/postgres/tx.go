@@ -19,14 +19,30 @@ import (
 // caller has given up.
 const closeTimeout = 5 * time.Second
 
-// tx is a transaction that gathers action lines and events and writes them,
-// in one round trip, before it commits.
-type tx struct {
-	pgx.Tx
+// changes gathers statements, among them those of action lines and events, to be
+// run in one round trip.
+type changes struct {
 	now    time.Time
 	trace  string // traceparent of whoever makes the change, for its events
 	batch  pgx.Batch
 	events []cloudevents.Event
+}
+
+// tx is a transaction that runs what it has gathered before it commits.
+type tx struct {
+	pgx.Tx
+	changes
+}
+
+func (s *Store) newChanges(ctx context.Context) changes {
+	return changes{now: s.now(), trace: telemetry.Traceparent(ctx)}
+}
+
+// unlessGone returns a context with closeTimeout for what must not be broken off
+// because the caller has gone: that would cost the pool a connection and leave it
+// unknown whether a finished change was kept.
+func unlessGone(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 }
 
 // inTx runs fn in a transaction, commits it with what fn has gathered and then
@@ -37,10 +53,8 @@ func (s *Store) inTx(ctx context.Context, fn func(*tx) error) error {
 	if err != nil {
 		return translate(err)
 	}
-	t := &tx{Tx: begun, now: s.now(), trace: telemetry.Traceparent(ctx)}
-	// A caller who has gone must not cost the pool a connection, nor leave it
-	// unknown whether a finished change was kept.
-	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	t := &tx{begun, s.newChanges(ctx)}
+	closing, cancel := unlessGone(ctx)
 	defer cancel()
 	defer func() { _ = t.Rollback(closing) }() // does nothing after a commit
 
@@ -54,11 +68,39 @@ func (s *Store) inTx(ctx context.Context, fn func(*tx) error) error {
 	if err := t.Commit(closing); err != nil {
 		return fmt.Errorf("commit: %w", translate(err))
 	}
-	faults.Point("store.after_commit")
-	if len(t.events) > 0 {
-		s.committed(t.events)
-	}
+	s.announce(t.events)
 	return nil
+}
+
+// atOnce runs what fn gathers as one transaction that needs a single round trip,
+// where inTx needs three, and then tells of the events. It is for changes that
+// read nothing first.
+func (s *Store) atOnce(ctx context.Context, fn func(*changes) error) error {
+	gathered := s.newChanges(ctx)
+	if err := fn(&gathered); err != nil {
+		return translate(err)
+	}
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return translate(err)
+	}
+	defer conn.Release()
+	closing, cancel := unlessGone(ctx)
+	defer cancel()
+	faults.Point("store.before_commit")
+	if err := conn.SendBatch(closing, &gathered.batch).Close(); err != nil {
+		return translate(err)
+	}
+	s.announce(gathered.events)
+	return nil
+}
+
+// announce tells of the events of a change that has been committed.
+func (s *Store) announce(committed []cloudevents.Event) {
+	faults.Point("store.after_commit")
+	if len(committed) > 0 {
+		s.committed(committed)
+	}
 }
 
 // flush runs what the batch has gathered so far.
@@ -72,23 +114,23 @@ func (t *tx) flush(ctx context.Context) error {
 }
 
 // emit adds an event about pod to the outbox.
-func (t *tx) emit(eventType string, by pods.Actor, pod pods.Pod) error {
-	return t.emitData(eventType, by, events.Data(pod))
+func (c *changes) emit(eventType string, by pods.Actor, pod pods.Pod) error {
+	return c.emitData(eventType, by, events.Data(pod))
 }
 
-func (t *tx) emitData(eventType string, by pods.Actor, data events.PodData) error {
-	return t.emitIn(t.trace, eventType, by, data)
+func (c *changes) emitData(eventType string, by pods.Actor, data events.PodData) error {
+	return c.emitIn(c.trace, eventType, by, data)
 }
 
 // emitIn adds an event that belongs to the trace that traceparent names.
-func (t *tx) emitIn(traceparent, eventType string, by pods.Actor, data events.PodData) error {
-	event := events.NewPod(eventType, by, data, t.now)
+func (c *changes) emitIn(traceparent, eventType string, by pods.Actor, data events.PodData) error {
+	event := events.NewPod(eventType, by, data, c.now)
 	telemetry.SetTraceparent(&event, traceparent)
-	return t.send(data.TenantID, event)
+	return c.send(data.TenantID, event)
 }
 
 // send adds an event to the outbox.
-func (t *tx) send(tenantID string, event cloudevents.Event) error {
+func (c *changes) send(tenantID string, event cloudevents.Event) error {
 	const query = `
 		INSERT INTO outbox (tenant_id, event_id, event, created_at)
 		VALUES (@tenant_id, @event_id, @event, @now)`
@@ -97,17 +139,17 @@ func (t *tx) send(tenantID string, event cloudevents.Event) error {
 	if err != nil {
 		return fmt.Errorf("encode event %s: %w", event.Type(), err)
 	}
-	t.batch.Queue(query, named{
-		"tenant_id": tenantID, "event_id": event.ID(), "event": document, "now": t.now,
+	c.batch.Queue(query, named{
+		"tenant_id": tenantID, "event_id": event.ID(), "event": document, "now": c.now,
 	})
-	t.events = append(t.events, event)
+	c.events = append(c.events, event)
 	return nil
 }
 
 // log adds a line to the pod's action log. A line equal to the last one is
 // skipped; past pods.MaxActionLogs the oldest but the first are dropped. The
 // pod's row must be locked, so that line numbers are taken one at a time.
-func (t *tx) log(tenantID, podID, text string) {
+func (c *changes) log(tenantID, podID, text string) {
 	const query = `
 		WITH last AS (
 			SELECT line, text FROM pod_actions
@@ -123,8 +165,8 @@ func (t *tx) log(tenantID, podID, text string) {
 		WHERE old.tenant_id = @tenant_id AND old.pod_id = @pod_id
 			AND old.line > 1 AND old.line <= added.line - @kept::bigint`
 
-	t.batch.Queue(query, named{
-		"tenant_id": tenantID, "pod_id": podID, "text": text, "now": t.now,
+	c.batch.Queue(query, named{
+		"tenant_id": tenantID, "pod_id": podID, "text": text, "now": c.now,
 		"kept": pods.MaxActionLogs - 1, // and the first
 	})
 }

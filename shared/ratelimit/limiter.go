@@ -1,4 +1,6 @@
-// Package ratelimit bounds how many requests a user and a tenant may make. Each
+// Package ratelimit bounds how many requests a user and a tenant may make, how
+// often visitors at one address may ask for a login, and how often passwords may
+// be wrong. Each
 // instance decides by itself, without asking anybody, and all of them settle
 // their accounts in Redis in the background a few times a second: so a decision
 // takes less than a microsecond, and all instances together allow what one may,
@@ -16,19 +18,35 @@ import (
 	"github.com/pods-service/pods/shared/pods"
 )
 
-// Rates are what an operator can choose, from the environment. Both are requests
-// a second over all instances; 0 sets no bound.
+// Rates are what an operator can choose, from the environment. All are over all
+// instances; 0 sets no bound.
 type Rates struct {
 	User   float64 `env:"PODS_RATE_USER" envDefault:"200" help:"requests a second that one user may make; 0: no bound"`
 	Tenant float64 `env:"PODS_RATE_TENANT" envDefault:"2000" help:"requests a second that the users of one tenant may make together; 0: no bound"`
+	// Visitor is for the routes by which visitors of pods log in.
+	Visitor float64 `env:"PODS_RATE_VISITOR" envDefault:"50" help:"requests a second about logins to pods that may come from one address; 0: no bound"`
+	// Failures are those of passwords and of keys of clients.
+	Failures float64 `env:"PODS_RATE_FAILURES" envDefault:"10" help:"wrong passwords a minute from one address, and for one user; 0: no bound"`
 }
 
 // burstSeconds is how much of a rate may be used at once by those who have been
 // quiet for as long.
 const burstSeconds = 5
 
+// limit is what a bucket is filled by.
+type limit struct {
+	perSecond float64 // 0: there is no bound
+	burst     int     // tokens that fit in
+}
+
+// steady returns the limit of a rate of requests a second.
+func steady(perSecond float64) limit {
+	return limit{perSecond, max(int(perSecond*burstSeconds), 1)}
+}
+
 // maxBuckets bounds the memory of an instance to about 20 MiB. Callers beyond it
-// share one bucket of their kind, which only a flood of made-up users can reach.
+// share one bucket of their kind, which only a flood of made-up users or of
+// addresses can reach.
 const maxBuckets = 100_000
 
 // Limiter says whether a caller may make a request now. It is safe for
@@ -44,13 +62,17 @@ type Limiter struct {
 	buckets map[key]*bucket
 }
 
-// key names a bucket: a tenant's has no user.
-type key struct{ tenant, user string }
+// key names a bucket. What is counted for users and tenants has no kind, and a
+// tenant's has no user.
+type key struct{ kind, tenant, user string }
+
+// name is what Redis knows the bucket as. No tenant has the colon of a kind.
+func (k key) name() string { return k.kind + k.tenant + "/" + k.user }
 
 // others is the bucket of those for whom there is no room.
 const others = "*"
 
-// bucket holds the tokens of one user or tenant as this instance sees them.
+// bucket holds the tokens of one user, tenant or address as this instance sees them.
 type bucket struct {
 	key
 	*rate.Limiter
@@ -72,7 +94,7 @@ func New(options Options) *Limiter {
 	l := &Limiter{
 		rates: options.Rates, shared: options.Shared, now: options.Now, buckets: map[key]*bucket{},
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "pods_api_refused_total", Help: "Requests above the rate of their user or tenant.",
+			Name: "pods_api_refused_total", Help: "Requests above the rate of their user, tenant or address, and attempts to log in above that of failures.",
 		}, []string{"rate"}),
 		settled: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "pods_api_rates_settled_total", Help: "Times that rates were settled between instances, by result.",
@@ -89,11 +111,11 @@ func New(options Options) *Limiter {
 // otherwise how long to wait and whose rate it is: the user's or the tenant's.
 func (l *Limiter) Allow(caller pods.Caller) (wait time.Duration, whose string) {
 	now := l.now()
-	if wait := l.take(l.rates.User, key{caller.TenantID, caller.Username}, now); wait > 0 {
+	if wait := l.take(steady(l.rates.User), key{tenant: caller.TenantID, user: caller.Username}, now); wait > 0 {
 		l.refused.WithLabelValues("user").Inc()
 		return wait, "user"
 	}
-	if wait := l.take(l.rates.Tenant, key{tenant: caller.TenantID}, now); wait > 0 {
+	if wait := l.take(steady(l.rates.Tenant), key{tenant: caller.TenantID}, now); wait > 0 {
 		l.refused.WithLabelValues("tenant").Inc()
 		return wait, "tenant"
 	}
@@ -101,35 +123,56 @@ func (l *Limiter) Allow(caller pods.Caller) (wait time.Duration, whose string) {
 }
 
 // take takes a token of k's bucket, or returns how long there will be none.
-func (l *Limiter) take(perSecond float64, k key, now time.Time) time.Duration {
-	if perSecond <= 0 {
+func (l *Limiter) take(of limit, k key, now time.Time) time.Duration {
+	if of.perSecond <= 0 {
 		return 0
 	}
-	b := l.bucket(perSecond, k)
+	b := l.bucket(of, k)
 	if b.AllowN(now, 1) {
 		b.taken.Add(1)
 		return 0
 	}
-	missing := 1 - b.TokensAt(now)
-	return max(time.Duration(missing/perSecond*float64(time.Second)), time.Millisecond)
+	return b.wait(now)
 }
 
-func (l *Limiter) bucket(perSecond float64, k key) *bucket {
+// wait returns how long there will be no token, 0 when there is one.
+func (b *bucket) wait(now time.Time) time.Duration {
+	missing := 1 - b.TokensAt(now)
+	if missing <= 0 {
+		return 0
+	}
+	return max(time.Duration(missing/float64(b.Limit())*float64(time.Second)), time.Millisecond)
+}
+
+// known returns the bucket of k, nil when it is as good as new.
+func (l *Limiter) known(k key) *bucket {
 	l.mu.RLock()
-	b := l.buckets[k]
-	l.mu.RUnlock()
-	if b != nil {
+	defer l.mu.RUnlock()
+	_, b := l.find(k)
+	return b
+}
+
+func (l *Limiter) bucket(of limit, k key) *bucket {
+	if b := l.known(k); b != nil {
 		return b
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.buckets) >= maxBuckets && k.user != "" {
-		k = key{user: others}
+	k, b := l.find(k)
+	if b == nil {
+		b = &bucket{key: k, Limiter: rate.NewLimiter(rate.Limit(of.perSecond), of.burst)}
+		l.buckets[k] = b
 	}
-	if b := l.buckets[k]; b != nil {
-		return b
-	}
-	b = &bucket{key: k, Limiter: rate.NewLimiter(rate.Limit(perSecond), max(int(perSecond*burstSeconds), 1))}
-	l.buckets[k] = b
 	return b
+}
+
+// find returns what k's bucket is called, and the bucket, nil when it is not
+// there yet. The caller holds the lock.
+func (l *Limiter) find(k key) (key, *bucket) {
+	b := l.buckets[k]
+	if b == nil && len(l.buckets) >= maxBuckets && k.user != "" {
+		k = key{kind: k.kind, user: others}
+		b = l.buckets[k]
+	}
+	return k, b
 }

@@ -230,7 +230,7 @@ func TestRefusalsAreCounted(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	l := ratelimit.New(ratelimit.Options{Rates: ratelimit.Rates{User: 1}, Now: (&clock{}).now, Registerer: registry})
 	allowed(l, alice, 8)
-	const want = "# HELP pods_api_refused_total Requests above the rate of their user or tenant.\n" +
+	const want = "# HELP pods_api_refused_total Requests above the rate of their user, tenant or address, and attempts to log in above that of failures.\n" +
 		"# TYPE pods_api_refused_total counter\npods_api_refused_total{rate=\"user\"} 3\n"
 	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "pods_api_refused_total"); err != nil {
 		t.Error(err)

@@ -80,7 +80,7 @@ func (l *Limiter) exchange(ctx context.Context, used []*bucket) bool {
 	list := make([]cache.Spending, len(used))
 	for i, b := range used {
 		list[i] = cache.Spending{
-			Bucket: b.tenant + "/" + b.user, Rate: float64(b.Limit()), Burst: b.Burst(), Taken: int(b.taken.Swap(0)),
+			Bucket: b.name(), Rate: float64(b.Limit()), Burst: b.Burst(), Taken: int(b.taken.Swap(0)),
 		}
 	}
 	left, err := l.shared.Spend(ctx, list)

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/pods-service/pods/shared/pods"
 )
@@ -31,9 +32,8 @@ const ContentType = "application/json"
 // internalMessage is all that a user learns of a fault inside the service.
 const internalMessage = "Unexpected. The request failed inside the service."
 
-// retryAfterSeconds is how long a client is asked to wait when the handler has
-// not set Retry-After itself.
-const retryAfterSeconds = 5
+// usualWait is how long a client is asked to wait when the error does not say it.
+const usualWait = 5 * time.Second
 
 // Envelope is the body of every JSON answer. All five keys are always present.
 type Envelope struct {
@@ -125,17 +125,25 @@ func WriteResult(
 // end sessions unless err is about the login. The text of an error
 // that is not a *pods.Error, and every cause, stay hidden: the caller logs err.
 //
-// Answers with status 429 and 503 say when to come back; a Retry-After that the
-// handler has set is kept.
+// Answers with status 429 and 503 say when to come back; a Retry-After that is
+// set already is kept.
 func WriteError(w http.ResponseWriter, err error, version string) {
 	status := HTTPStatus(err)
 	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
 		if w.Header().Get("Retry-After") == "" {
-			w.Header().Set("Retry-After", strconv.Itoa(retryAfterSeconds))
+			w.Header().Set("Retry-After", RetryAfter(waitOf(err)))
 		}
 	}
 	answer := Envelope{Message: errorMessage(err), Status: StatusError, Version: version}
 	_ = answer.Write(w, status) // text alone: always encodes
+}
+
+// waitOf returns how long a client is to wait before it tries again.
+func waitOf(err error) time.Duration {
+	if e, ok := errors.AsType[*pods.Error](err); ok && e.RetryAfter > 0 {
+		return e.RetryAfter
+	}
+	return usualWait
 }
 
 // HTTPStatus returns the status that answers err: 200 for nil, 500 for anything

@@ -2,7 +2,6 @@ package rest
 
 import (
 	"math"
-	"net/http"
 	"strconv"
 	"time"
 
@@ -16,11 +15,10 @@ type Limiter interface {
 	Allow(caller pods.Caller) (wait time.Duration, whose string)
 }
 
-// limit refuses a request above the rate of its caller, and says when to come
-// back. Requests that nobody has to prove anything for are not counted.
+// limit refuses a request above the rate of its caller. Requests that nobody has to prove anything for are not counted.
 //
 // Errors: KindExhausted.
-func (r *Router) limit(w http.ResponseWriter, caller pods.Caller) error {
+func (r *Router) limit(caller pods.Caller) error {
 	if r.config.Limiter == nil {
 		return nil
 	}
@@ -28,11 +26,12 @@ func (r *Router) limit(w http.ResponseWriter, caller pods.Caller) error {
 	if wait <= 0 {
 		return nil
 	}
-	seconds := strconv.Itoa(int(math.Ceil(wait.Seconds())))
-	w.Header().Set("Retry-After", seconds)
 	name := caller.Username
 	if whose == "tenant" {
 		name = caller.TenantID
 	}
-	return pods.Exhausted("Too many requests by %s %s. Wait %s s and send fewer at a time.", whose, name, seconds)
+	return pods.ExhaustedFor(wait, "Too many requests by %s %s. Wait %s s and send fewer at a time.", whose, name, RetryAfter(wait))
 }
+
+// RetryAfter returns a wait as the header Retry-After has it, in whole seconds.
+func RetryAfter(wait time.Duration) string { return strconv.Itoa(int(math.Ceil(wait.Seconds()))) }

@@ -201,7 +201,7 @@ func (r *Router) handle(ctx context.Context, w http.ResponseWriter, route Route,
 		if req.Caller, err = r.config.Authenticator.Authenticate(ctx, req.Request); err != nil {
 			return Result{}, AboutLogin(err)
 		}
-		if err := r.limit(w, req.Caller); err != nil {
+		if err := r.limit(req.Caller); err != nil {
 			return Result{}, err
 		}
 		if err := r.admit(route, req); err != nil {

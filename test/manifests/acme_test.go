@@ -31,6 +31,11 @@ func TestACMEComponent(t *testing.T) {
 					return volume.Name == mount.Name && volume.PersistentVolumeClaim != nil && volume.PersistentVolumeClaim.ClaimName == claim.GetName()
 				})
 			})
+			for _, volume := range pod.Spec.Volumes {
+				if s := volume.Secret; s != nil && s.SecretName == "gateway-tls" && (s.Optional == nil || !*s.Optional) {
+					t.Error("the gateway does not start without a certificate of the operator's")
+				}
+			}
 			if !mounted {
 				t.Errorf("the claim is not at %s of the gateway: %+v", folder, pod.Spec.Containers[0].VolumeMounts)
 			}

@@ -58,8 +58,14 @@ next:
 	return false
 }
 
-// buildWith renders an overlay with one of the components.
-func buildWith(t *testing.T, overlay, component string) deployment {
+// patch is what an operator changes in an overlay of their own.
+type patch struct {
+	Target map[string]string `json:"target"`
+	Patch  string            `json:"patch"` // as RFC 6902 has it
+}
+
+// buildWith renders an overlay with one of the components, and patches.
+func buildWith(t *testing.T, overlay, component string, patches ...patch) deployment {
 	t.Helper()
 	config, err := filepath.Abs(filepath.Join("..", "..", "config", "knative"))
 	if err != nil {
@@ -73,9 +79,10 @@ func buildWith(t *testing.T, overlay, component string) deployment {
 	if err != nil {
 		t.Fatal(err)
 	}
-	content, err := yaml.Marshal(map[string][]string{
-		"resources":  {filepath.Join(relative, "overlays", overlay)},
-		"components": {filepath.Join(relative, "components", component)},
+	content, err := yaml.Marshal(map[string]any{
+		"resources":  []string{filepath.Join(relative, "overlays", overlay)},
+		"components": []string{filepath.Join(relative, "components", component)},
+		"patches":    patches,
 	})
 	if err != nil {
 		t.Fatal(err)

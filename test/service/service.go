@@ -86,7 +86,7 @@ func (s *Service) spawn() error {
 	process.Env = append(os.Environ(), "PODS_STATE="+s.State, "PODS_NAMESPACE="+s.Namespace, "PODS_LISTEN=localhost:0",
 		"PODS_GATEWAY_HTTP=localhost:0", "PODS_GATEWAY_HTTPS=localhost:0", "DATABASE_URL=", "REDIS_URL=",
 		// Tests and measurements ask more often than people.
-		"PODS_RATE_USER=100000", "PODS_RATE_TENANT=100000")
+		"PODS_RATE_USER=100000", "PODS_RATE_TENANT=100000", "PODS_RATE_VISITOR=100000", "PODS_RATE_FAILURES=100000")
 	process.Env = append(process.Env, s.env...)
 	process.Stdout, process.Stderr = log, log
 	if err := process.Start(); err != nil {

@@ -14,14 +14,16 @@ import (
 	"time"
 
 	"github.com/pods-service/pods/functions/api/server"
+	"github.com/pods-service/pods/shared/auth"
 	"github.com/pods-service/pods/shared/pods"
 	"github.com/pods-service/pods/shared/rest"
 	"github.com/pods-service/pods/shared/routes"
 	"github.com/pods-service/pods/shared/routes/traefik"
+	"github.com/pods-service/pods/shared/templates"
 )
 
 // service is the API with a table that the test sets, in front of which is a
-// check of visitors in the place of the API's own.
+// check of visitors in the place of the API's own for most pods.
 type service struct {
 	url     string
 	table   atomic.Pointer[routes.Table]
@@ -46,6 +48,8 @@ func startService(t *testing.T) *service {
 	}
 	api := server.New(server.Config{
 		RouteTable: s, Traefik: renderer, TraefikFrom: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Logger: logger,
+		Store: tenant{service: s}, Deriver: templates.NewDeriver(nil, nil, nil), Login: newLogin(t, tenant{service: s}),
+		TenantAt: func(string) (auth.Tenant, bool) { return theTenant, true },
 	}).Handler(rest.Config{Logger: logger, Version: "test", Timeout: time.Minute, Observe: func(route string, _ int, _ time.Duration) {
 		if route == "GET /traefik-config" {
 			s.configs.Add(1)
@@ -54,6 +58,9 @@ func startService(t *testing.T) *service {
 	mux := http.NewServeMux()
 	mux.Handle("/", api)
 	mux.HandleFunc("GET /v3/pods/{pod}/auth", checkVisitor)
+	for _, id := range []string{"own", "other"} { // where the API decides itself
+		mux.Handle("GET /v3/pods/"+id+"/auth", api)
+	}
 	running.Config.Handler = mux
 	running.Start()
 	t.Cleanup(running.Close)

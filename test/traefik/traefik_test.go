@@ -110,7 +110,9 @@ func TestTraefik(t *testing.T) {
 	for name, check := range map[string]func(visitor){
 		"One": visitor.checkWeb, "Login": visitor.checkLogin, "CORS": visitor.checkCORS, "Addresses": visitor.checkAddresses,
 		"Pages": visitor.checkPages, "TCP": visitor.checkTCP, "Postgres": visitor.checkPostgres, "Hostile": visitor.checkHostile,
-		"TLS": visitor.checkTLS,
+		"TLS": visitor.checkTLS, "Hosts": visitor.checkHosts, "Forwarded": visitor.checkForwarded, "Identity": visitor.checkIdentity,
+		"Paths": visitor.checkPaths, "Redirects": visitor.checkRedirects,
+		"Returns": func(v visitor) { v.checkReturns(s.url) }, "States": func(v visitor) { v.checkStates(s.url) },
 	} {
 		t.Run(name, func(t *testing.T) { v := v; v.t = t; check(v) })
 	}
@@ -170,6 +172,7 @@ func (v visitor) mixedPods() []pods.Pod {
 		newPod("ended", pods.StatusComplete, only(entry(pods.ProtocolHTTP, port))),
 		newPod("graph", pods.StatusAvailable, tcpEntry(pods.ProtocolTCP, startEcho(t, nil))),
 		newPod("db", pods.StatusAvailable, tcpEntry(pods.ProtocolPostgres, startEcho(t, v.certificate))),
+		httpPod("own", withLogin("X-Visitor")), httpPod("other", withLogin("X-Visitor")),
 		hostile, odd, httpPod("last"),
 	}
 }

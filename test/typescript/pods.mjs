@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { isTime, newID, pod, refusal, result, user } from "./client.mjs";
 
-const { permissions, pods } = user;
+const { misc, permissions, pods } = user;
 
 export async function podOperations(t) {
   const podId = newID("tspod");
@@ -43,6 +43,14 @@ export async function podOperations(t) {
     isTime(running.start_instance_ts);
     isTime(running.time_to_stop_ts);
     assert.equal(running.status_container.phase, "Running");
+  });
+  await t.test("configuration of Traefik", async () => {
+    const { networking } = await result(pods.getPod({ podId }));
+    const { routers } = JSON.parse(await misc.traefikConfig()).http;
+    const rules = Object.values(routers).map((router) => router.rule);
+    for (const { url } of Object.values(networking)) {
+      assert.ok(rules.includes(`Host(\`${url}\`)`), `${url} is in none of ${rules}`);
+    }
   });
   await t.test("list", async () => {
     const found = (await result(pods.listPods())).find((p) => p.pod_id === podId);

@@ -65,9 +65,9 @@ func (i *Issuer) answerAuthorize(w http.ResponseWriter, r *http.Request) (int, e
 	if err != nil {
 		return writeRefusal(w, http.StatusBadRequest, pods.Invalid("The address of this page is not well-formed."))
 	}
-	asked, err := i.identify(r.Host, query)
+	asked, err := i.identify(r.Context(), r.Host, query)
 	if err != nil {
-		return writeRefusal(w, http.StatusBadRequest, err)
+		return writeRefusal(w, rest.HTTPStatus(err), err)
 	}
 	if refusal := asked.read(query); refusal != nil {
 		return asked.redirect(w, refusal), nil
@@ -82,16 +82,19 @@ func (i *Issuer) answerAuthorize(w http.ResponseWriter, r *http.Request) (int, e
 // registered the callback. Where this fails nothing may be sent there (RFC 6749
 // section 4.1.2.1).
 //
-// Errors: KindInvalid.
-func (i *Issuer) identify(host string, query url.Values) (*authorization, error) {
+// Errors: KindInvalid, KindUnavailable.
+func (i *Issuer) identify(ctx context.Context, host string, query url.Values) (*authorization, error) {
 	t := i.tenantAt(host)
 	if len(query["client_id"]) != 1 || len(query["redirect_uri"]) != 1 {
 		return nil, pods.Invalid("The application that led here has to say once what it is (client_id) and where to return to (redirect_uri).")
 	}
-	client, found := t.clients.get(query.Get("client_id"))
-	if !found {
+	client, err := t.clients.get(ctx, query.Get("client_id"))
+	if pods.KindOf(err) == pods.KindNotFound {
 		return nil, pods.Invalid("The application that led here is not known in the tenant %s. "+
 			"It may have been registered before this service was started again: go back to it and begin anew.", t.ID)
+	}
+	if err != nil {
+		return nil, err
 	}
 	callback, err := url.Parse(client.CallbackURL)
 	if err != nil || client.CallbackURL == "" || query.Get("redirect_uri") != client.CallbackURL {
@@ -143,14 +146,15 @@ func (i *Issuer) logIn(w http.ResponseWriter, r *http.Request, asked *authorizat
 		err := pods.Invalid("Enter your user name and your password.")
 		return asked.writeLogin(w, http.StatusBadRequest, username, err), err
 	}
-	user, err := i.checkPassword(r.Context(), asked.tenant, username, form["password"],
-		"The user name or the password is wrong. Try again.")
+	user, err := i.checkPassword(r, attempt{
+		tenant: asked.tenant, name: username, secret: form["password"], message: "The user name or the password is wrong. Try again.",
+	})
 	if err != nil {
 		return asked.writeLogin(w, rest.HTTPStatus(err), username, err), err
 	}
-	code, err := i.codes.give(login{
-		tenantID: asked.tenant.ID, clientID: asked.client.ID, redirectURI: asked.client.CallbackURL,
-		challenge: asked.challenge, username: user.Name,
+	code, err := i.giveCode(r.Context(), login{
+		TenantID: asked.tenant.ID, ClientID: asked.client.ID, RedirectURI: asked.client.CallbackURL,
+		Challenge: asked.challenge, Username: user.Name,
 	})
 	if err != nil {
 		return asked.writeLogin(w, rest.HTTPStatus(err), username, err), err

@@ -55,11 +55,11 @@ func (i *Issuer) createClient(ctx context.Context, req *rest.Request) (rest.Resu
 	if err := client.check(); err != nil {
 		return rest.Result{}, err
 	}
-	if service := i.reservedFor(client.ID); service != "" && by != (owner{service, true}) {
+	if service := i.reservedFor(client.ID); service != "" && by != owner(ofService+service) {
 		return rest.Result{}, pods.Forbidden("Only the service %s can register the client %s. Take another client_id.", service, client.ID)
 	}
 	created := registered{Client: client, owner: by}
-	if err := t.clients.add(created); err != nil {
+	if err := t.clients.add(ctx, created); err != nil {
 		return rest.Result{}, err
 	}
 	return rest.Result{Message: "Client created successfully.", Value: created.view(t)}, nil
@@ -71,8 +71,12 @@ func (i *Issuer) listClients(ctx context.Context, req *rest.Request) (rest.Resul
 	if err != nil {
 		return rest.Result{}, err
 	}
+	own, err := t.clients.list(ctx, by)
+	if err != nil {
+		return rest.Result{}, err
+	}
 	views := []clientView{}
-	for _, client := range t.clients.list(by) {
+	for _, client := range own {
 		views = append(views, client.view(t))
 	}
 	return rest.Result{Message: "Clients retrieved successfully.", Value: views}, nil
@@ -86,8 +90,11 @@ func (i *Issuer) getClient(ctx context.Context, req *rest.Request) (rest.Result,
 	if err != nil {
 		return rest.Result{}, err
 	}
-	client, found := t.clients.get(req.PathValue("client_id"))
-	if !found || client.owner != by {
+	client, err := t.clients.get(ctx, req.PathValue("client_id"))
+	if err != nil {
+		return rest.Result{}, err
+	}
+	if client.owner != by {
 		return rest.Result{}, noClient(req.PathValue("client_id"))
 	}
 	return rest.Result{Message: "Client retrieved successfully.", Value: client.view(t)}, nil
@@ -110,7 +117,7 @@ func (i *Issuer) updateClient(ctx context.Context, req *rest.Request) (rest.Resu
 	if wanted.ID != nil && *wanted.ID != id {
 		return rest.Result{}, pods.InvalidFields([]pods.FieldError{field("client_id", "cannot be changed")})
 	}
-	changed, err := t.clients.change(id, by, func(client *Client) error {
+	changed, err := t.clients.change(ctx, id, by, func(client *Client) error {
 		wanted.apply(client)
 		return client.check()
 	})
@@ -128,7 +135,7 @@ func (i *Issuer) deleteClient(ctx context.Context, req *rest.Request) (rest.Resu
 	if err != nil {
 		return rest.Result{}, err
 	}
-	if err := t.clients.remove(req.PathValue("client_id"), by); err != nil {
+	if err := t.clients.remove(ctx, req.PathValue("client_id"), by); err != nil {
 		return rest.Result{}, err
 	}
 	return rest.Result{Message: "Client deleted successfully.", Value: ""}, nil
@@ -140,13 +147,16 @@ func (i *Issuer) deleteClient(ctx context.Context, req *rest.Request) (rest.Resu
 func (i *Issuer) ownerIn(ctx context.Context, req *rest.Request) (*tenant, owner, error) {
 	t := i.tenant(req.Caller.TenantID)
 	if t == nil {
-		return nil, owner{}, pods.NotFound("Tenant with identifier tenant_id: '%s' not found", req.Caller.TenantID)
+		return nil, "", pods.NotFound("Tenant with identifier tenant_id: '%s' not found", req.Caller.TenantID)
 	}
 	claims, err := i.authenticator.Verify(ctx, req.Header.Get(auth.HeaderToken))
 	if err != nil {
-		return nil, owner{}, err
+		return nil, "", err
 	}
-	return t, owner{name: claims.Username, isService: claims.AccountType == auth.AccountService}, nil
+	if claims.AccountType == auth.AccountService {
+		return t, owner(ofService + claims.Username), nil
+	}
+	return t, owner(ofUser + claims.Username), nil
 }
 
 func readClientRequest(req *rest.Request) (clientRequest, error) {
@@ -178,6 +188,6 @@ func (r clientRequest) apply(client *Client) {
 func (r registered) view(t *tenant) clientView {
 	return clientView{
 		ID: r.ID, Key: r.Key, CallbackURL: r.CallbackURL, DisplayName: r.title(),
-		Description: r.Description, Owner: r.owner.name, TenantID: t.ID,
+		Description: r.Description, Owner: r.owner.name(), TenantID: t.ID,
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pods-service/pods/shared/permissions"
+	"github.com/pods-service/pods/shared/rest"
 )
 
 // Config says what a development issuer serves. Development fills it in.
@@ -30,6 +31,13 @@ type Config struct {
 	// Services are the services of the site that can ask for tokens to act for
 	// users.
 	Services []Client
+	// Records are where registered clients and codes are kept; nil keeps them in
+	// memory.
+	Records Records
+	// Attempts bounds how often log-ins may fail; nil sets no bound.
+	Attempts Attempts
+	// Proxies are those in front of the issuer.
+	Proxies rest.Proxies
 	// FailureDelay is how long a wrong password or client key is not answered.
 	FailureDelay time.Duration
 	// Version is the version in each answer.
@@ -38,6 +46,15 @@ type Config struct {
 	Now func() time.Time
 	// Logger gets one line per request. Default slog.Default.
 	Logger *slog.Logger
+}
+
+// Attempts says how often log-ins may fail, as ratelimit.Limiter does.
+type Attempts interface {
+	// AllowLogin counts an attempt at a tenant to prove to be name, a user, client
+	// or service, from an address, the zero Addr for one that is not known. It
+	// returns 0 when the attempt may be answered, and otherwise how long to wait;
+	// then whether it was good is nobody's to know.
+	AllowLogin(from netip.Addr, tenantID, name string, isGood bool) time.Duration
 }
 
 // Tenant is a tenant with its users.

@@ -42,7 +42,7 @@ type Issuer struct {
 	authenticator *auth.Authenticator
 	router        *rest.Router
 	crossOrigin   *http.CrossOriginProtection
-	codes         *codes
+	records       Records
 	failures      chan struct{} // capacity: failed log-ins that may wait at once
 }
 
@@ -66,6 +66,9 @@ func New(config Config) (*Issuer, error) {
 	if config.Now == nil {
 		config.Now = time.Now
 	}
+	if config.Records == nil {
+		config.Records = newMemory(config.Now)
+	}
 	if config.Logger == nil {
 		config.Logger = slog.Default()
 	}
@@ -74,7 +77,7 @@ func New(config Config) (*Issuer, error) {
 	}
 	i := &Issuer{
 		config: config, failures: make(chan struct{}, maxFailures),
-		crossOrigin: http.NewCrossOriginProtection(), codes: newCodes(config.Now),
+		crossOrigin: http.NewCrossOriginProtection(), records: config.Records,
 	}
 	for n, configured := range config.Tenants {
 		t, err := newTenant(configured, config, n == 0)
@@ -118,7 +121,7 @@ func newTenant(configured Tenant, config Config, first bool) (*tenant, error) {
 	keyID := hex.EncodeToString(digest[:8])
 	return &tenant{
 		Tenant:    configured,
-		clients:   newClients(configured.Clients),
+		clients:   newClients(configured.ID, configured.Clients, config.Records),
 		key:       key,
 		keyID:     keyID,
 		publicPEM: string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})),

@@ -1,25 +1,33 @@
 package issuer
 
 import (
-	"bytes"
 	"crypto/sha256"
-	_ "embed" // for the page and its style
+	_ "embed" // for the pages and their style
 	"encoding/base64"
 	"errors"
-	"html/template"
 	"net/http"
 	"strconv"
+	"time"
 
+	"github.com/pods-service/pods/shared/markup"
 	"github.com/pods-service/pods/shared/pods"
+	"github.com/pods-service/pods/shared/rest"
 )
 
 //go:embed page.html
 var pageHTML string
 
+//go:embed refusal.html
+var refusalHTML string
+
 //go:embed page.css
 var pageCSS string
 
-var pageTemplate = template.Must(template.New("page").Parse(pageHTML))
+// loginPage is a form to log in with, refusalPage says why there is none.
+var (
+	loginPage   = markup.Page{HTML: pageHTML, Style: pageCSS}
+	refusalPage = markup.Page{HTML: refusalHTML, Style: pageCSS}
+)
 
 // contentSecurityPolicy allows the page its own style sheet and nothing else; no
 // site can show it in a frame. There is no form-action in it: Chrome holds all
@@ -33,31 +41,28 @@ func digest(text string) string {
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// page is what the template shows: a form to log in with, or a refusal alone.
-type page struct {
-	Style    template.CSS
-	Problem  string
-	Login    bool
-	Tenant   string
-	About    string // the tenant's description
-	Client   string
-	Owner    string // who has registered the client; empty: the configuration
-	Host     string // where the browser returns to
-	Username string
-}
-
 // writeLogin shows the form, with what was wrong before, and returns status.
 func (a *authorization) writeLogin(w http.ResponseWriter, status int, username string, problem error) int {
-	return writePage(w, status, page{
-		Login: true, Problem: shown(problem), Username: username,
-		Tenant: a.tenant.ID, About: a.tenant.Description,
-		Client: a.client.title(), Owner: a.client.owner.name, Host: a.callback.Host,
-	})
+	if e, ok := errors.AsType[*pods.Error](problem); ok && e.Kind == pods.KindExhausted {
+		w.Header().Set("Retry-After", rest.RetryAfter(max(e.RetryAfter, time.Second)))
+	}
+	texts := map[string]string{
+		"problem": shown(problem), "username": username, "tenant": a.tenant.ID, "about": a.tenant.ID,
+		"client": a.client.title(), "owner": a.client.owner.name(), "host": a.callback.Host, // where the browser returns to
+		"first": "autofocus", "then": "",
+	}
+	if a.tenant.Description != "" {
+		texts["about"] += " · " + a.tenant.Description
+	}
+	if username != "" {
+		texts["first"], texts["then"] = "", "autofocus"
+	}
+	return writePage(w, status, loginPage.Fill(texts))
 }
 
 // writeRefusal shows why nobody can log in, and returns status and reason.
 func writeRefusal(w http.ResponseWriter, status int, reason error) (int, error) {
-	return writePage(w, status, page{Problem: shown(reason)}), reason
+	return writePage(w, status, refusalPage.Fill(map[string]string{"problem": shown(reason)})), reason
 }
 
 // shown returns what people may read of err: all of it, because the errors here
@@ -75,22 +80,16 @@ func shown(err error) string {
 	return e.Message
 }
 
-func writePage(w http.ResponseWriter, status int, shown page) int {
-	shown.Style = template.CSS(pageCSS) //nolint:gosec // our own style sheet
-	var body bytes.Buffer
-	_ = pageTemplate.Execute(&body, shown) // strings into memory: always succeeds
+func writePage(w http.ResponseWriter, status int, body []byte) int {
 	header := w.Header()
 	header.Set("Content-Type", "text/html; charset=utf-8")
-	header.Set("Content-Length", strconv.Itoa(body.Len()))
+	header.Set("Content-Length", strconv.Itoa(len(body)))
 	header.Set("Content-Security-Policy", contentSecurityPolicy)
 	header.Set("X-Frame-Options", "DENY")
 	header.Set("X-Content-Type-Options", "nosniff")
 	// Not no-referrer, with which browsers send no origin with the form.
 	header.Set("Referrer-Policy", "same-origin")
-	if status == http.StatusTooManyRequests {
-		header.Set("Retry-After", "1")
-	}
 	w.WriteHeader(status)
-	_, _ = w.Write(body.Bytes()) // fails only when the browser is gone
+	_, _ = w.Write(body) // fails only when the browser is gone
 	return status
 }

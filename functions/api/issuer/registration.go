@@ -1,11 +1,13 @@
 package issuer
 
 import (
-	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
-	"sync"
 
+	"github.com/pods-service/pods/shared/cache"
 	"github.com/pods-service/pods/shared/pods"
 )
 
@@ -16,16 +18,24 @@ const (
 	maxClientsOfService = 10_000
 )
 
-// owner is who has registered a client: a user, or a service for whomever it
-// acted. The zero value is the configuration.
-type owner struct {
-	name      string
-	isService bool
+// owner is who has registered a client, as records name them: a user, or a
+// service for whomever it acted. The empty one is the configuration.
+type owner string
+
+const (
+	ofUser    = "user/"
+	ofService = "service/"
+)
+
+// name returns how the owner is called.
+func (o owner) name() string {
+	_, name, _ := strings.Cut(string(o), "/")
+	return name
 }
 
 // most returns how many clients the owner can have.
 func (o owner) most() int {
-	if o.isService {
+	if strings.HasPrefix(string(o), ofService) {
 		return maxClientsOfService
 	}
 	return maxClientsOfUser
@@ -37,95 +47,113 @@ type registered struct {
 	owner owner
 }
 
-// clients are those of one tenant, configured or registered, in memory: after a
-// restart the registered ones are gone. It is safe for concurrent use.
+// clients are those of one tenant: the configured ones, which belong to nobody,
+// and in records the registered ones. It is safe for concurrent use.
 type clients struct {
-	mu   sync.RWMutex
-	byID map[string]registered
+	kind       string // of the records
+	configured []Client
+	records    Records
 }
 
-// newClients returns the configured clients, which belong to nobody.
-func newClients(configured []Client) *clients {
-	c := &clients{byID: map[string]registered{}}
-	for _, client := range configured {
-		c.byID[client.ID] = registered{Client: client}
+func newClients(tenantID string, configured []Client, records Records) *clients {
+	return &clients{kind: "client/" + tenantID, configured: configured, records: records}
+}
+
+// get returns the client with the given ID.
+//
+// Errors: KindNotFound, KindUnavailable.
+func (c *clients) get(ctx context.Context, id string) (registered, error) {
+	for _, client := range c.configured {
+		if client.ID == id {
+			return registered{Client: client}, nil
+		}
 	}
-	return c
+	record, err := c.records.Record(ctx, c.kind, id)
+	if pods.KindOf(err) == pods.KindNotFound {
+		return registered{}, noClient(id)
+	}
+	if err != nil {
+		return registered{}, err
+	}
+	return decode(record)
 }
 
-// get returns the client with the given ID, or false.
-func (c *clients) get(id string) (registered, bool) {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	client, found := c.byID[id]
-	return client, found
+func decode(record cache.Record) (registered, error) {
+	client := registered{owner: owner(record.Owner)}
+	if err := json.Unmarshal(record.Value, &client.Client); err != nil {
+		return registered{}, fmt.Errorf("read client %s: %w", record.Name, err)
+	}
+	return client, nil
 }
 
 // list returns the clients of o, by ID.
-func (c *clients) list(o owner) []registered {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	own := []registered{}
-	for _, client := range c.byID {
-		if client.owner == o {
-			own = append(own, client)
+//
+// Errors: KindUnavailable.
+func (c *clients) list(ctx context.Context, o owner) ([]registered, error) {
+	records, err := c.records.Records(ctx, c.kind, string(o))
+	if err != nil {
+		return nil, err
+	}
+	own := make([]registered, len(records))
+	for i, record := range records {
+		if own[i], err = decode(record); err != nil {
+			return nil, err
 		}
 	}
-	slices.SortFunc(own, func(a, b registered) int { return cmp.Compare(a.ID, b.ID) })
-	return own
+	return own, nil
 }
 
 // add registers a client.
 //
 // Errors: KindInvalid for an ID that is taken, in the words that clients look
-// for; KindExhausted when its owner has too many.
-func (c *clients) add(client registered) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if _, taken := c.byID[client.ID]; taken {
+// for; KindExhausted when its owner has too many; KindUnavailable.
+func (c *clients) add(ctx context.Context, client registered) error {
+	isConfigured := slices.ContainsFunc(c.configured, func(other Client) bool { return other.ID == client.ID })
+	var err error
+	if !isConfigured {
+		err = c.records.AddRecord(ctx, c.record(client), client.owner.most(), 0)
+	}
+	switch {
+	case isConfigured, pods.KindOf(err) == pods.KindConflict:
 		return pods.Invalid("This change would violate uniqueness constraints: there is a client %s already.", client.ID)
+	case pods.KindOf(err) == pods.KindExhausted:
+		return pods.Exhausted("%s has %d clients, which is the most there can be. Delete one first.", client.owner.name(), client.owner.most())
 	}
-	count := 0
-	for _, other := range c.byID {
-		if other.owner == client.owner {
-			count++
-		}
-	}
-	if count >= client.owner.most() {
-		return pods.Exhausted("%s has %d clients, which is the most there can be. Delete one first.", client.owner.name, count)
-	}
-	c.byID[client.ID] = client
-	return nil
+	return err
+}
+
+func (c *clients) record(client registered) cache.Record {
+	return cache.Record{Kind: c.kind, Name: client.ID, Owner: string(client.owner), Value: encode(client.Client)}
 }
 
 // change gives the client id of o to edit and keeps what that leaves.
 //
-// Errors: KindNotFound for an ID that is not o's; those of edit.
-func (c *clients) change(id string, o owner, edit func(*Client) error) (registered, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	client, found := c.byID[id]
-	if !found || client.owner != o {
+// Errors: KindNotFound for an ID that is not o's; KindConflict when it is changed
+// at the same time; KindUnavailable; those of edit.
+func (c *clients) change(ctx context.Context, id string, o owner, edit func(*Client) error) (registered, error) {
+	client, err := c.get(ctx, id)
+	if err != nil {
+		return registered{}, err
+	}
+	if client.owner != o {
 		return registered{}, noClient(id)
 	}
+	before := c.record(client)
 	if err := edit(&client.Client); err != nil {
 		return registered{}, err
 	}
-	c.byID[id] = client
-	return client, nil
+	return client, c.records.ReplaceRecord(ctx, before, encode(client.Client))
 }
 
 // remove forgets the client id of o.
 //
-// Errors: KindNotFound for an ID that is not o's.
-func (c *clients) remove(id string, o owner) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if client, found := c.byID[id]; !found || client.owner != o {
+// Errors: KindNotFound for an ID that is not o's; KindUnavailable.
+func (c *clients) remove(ctx context.Context, id string, o owner) error {
+	_, err := c.records.TakeRecord(ctx, c.kind, string(o), id)
+	if pods.KindOf(err) == pods.KindNotFound {
 		return noClient(id)
 	}
-	delete(c.byID, id)
-	return nil
+	return err
 }
 
 func noClient(id string) error {

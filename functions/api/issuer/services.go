@@ -31,11 +31,13 @@ type serviceTokenRequest struct {
 //
 // Errors: KindUnauthenticated for a wrong name or key, KindForbidden for another
 // service's token, KindInvalid for what it cannot be.
-func (i *Issuer) createServiceToken(ctx context.Context, req *rest.Request) (rest.Result, error) {
+func (i *Issuer) createServiceToken(_ context.Context, req *rest.Request) (rest.Result, error) {
 	name, key, _ := req.BasicAuth()
 	service, found := i.service(name)
-	if good := sameSecret(key, service.Key); !found || !good {
-		return rest.Result{}, i.refuse(ctx, "Invalid service credentials; no token was created.")
+	first := i.tenants[0]
+	tried := attempt{tenant: first, name: name, secret: key, message: "Invalid service credentials; no token was created."}
+	if err := i.check(req.Request, tried, service.Key, found); err != nil {
+		return rest.Result{}, err
 	}
 	body, err := req.ReadJSON()
 	if err != nil {
@@ -45,7 +47,6 @@ func (i *Issuer) createServiceToken(ctx context.Context, req *rest.Request) (res
 	if json.Unmarshal(body, &wanted) != nil {
 		return rest.Result{}, invalidBody("expected a JSON object of strings and a whole number of seconds")
 	}
-	first := i.tenants[0]
 	if err := wanted.check(first.ID); err != nil {
 		return rest.Result{}, err
 	}

@@ -73,18 +73,18 @@ func (i *Issuer) createToken(ctx context.Context, req *rest.Request) (rest.Resul
 		return rest.Result{}, err
 	}
 	t := i.tenantAt(req.Host)
-	client, err := i.authenticateClient(ctx, t, req)
+	client, err := i.authenticateClient(t, req)
 	if err != nil {
 		return rest.Result{}, err
 	}
 	var proved grant
 	switch parameters["grant_type"] {
 	case "password":
-		proved, err = i.passwordGrant(ctx, t, client, parameters)
+		proved, err = i.passwordGrant(t, client, req, parameters)
 	case "refresh_token":
 		proved, err = i.refreshGrant(ctx, t, client, parameters)
 	case "authorization_code":
-		proved, err = i.codeGrant(t, client, parameters)
+		proved, err = i.codeGrant(ctx, t, client, parameters)
 	default:
 		err = pods.InvalidFields([]pods.FieldError{field("grant_type", "must be one of password, refresh_token, authorization_code")})
 	}
@@ -100,23 +100,26 @@ func (i *Issuer) createToken(ctx context.Context, req *rest.Request) (rest.Resul
 
 // authenticateClient returns the ID of the client whose Basic credentials the
 // request carries, or "" when it has no Authorization header.
-func (i *Issuer) authenticateClient(ctx context.Context, t *tenant, req *rest.Request) (string, error) {
+func (i *Issuer) authenticateClient(t *tenant, req *rest.Request) (string, error) {
 	if req.Header.Get("Authorization") == "" {
 		return "", nil
 	}
 	id, key, isBasic := req.BasicAuth()
-	client, found := t.clients.get(id)
-	if good := sameSecret(key, client.Key); !isBasic || !found || !good {
-		return "", i.refuse(ctx, "Invalid client credentials; no token was created.")
+	client, err := t.clients.get(req.Context(), id)
+	if err != nil && pods.KindOf(err) != pods.KindNotFound {
+		return "", err
 	}
-	return client.ID, nil
+	tried := attempt{tenant: t, name: id, secret: key, message: "Invalid client credentials; no token was created."}
+	return client.ID, i.check(req.Request, tried, client.Key, isBasic && err == nil)
 }
 
-func (i *Issuer) passwordGrant(ctx context.Context, t *tenant, client string, p parameters) (grant, error) {
+func (i *Issuer) passwordGrant(t *tenant, client string, req *rest.Request, p parameters) (grant, error) {
 	if err := p.need("username", "password"); err != nil {
 		return grant{}, err
 	}
-	user, err := i.checkPassword(ctx, t, p["username"], p["password"], "Invalid username or password; no token was created.")
+	user, err := i.checkPassword(req.Request, attempt{
+		tenant: t, name: p["username"], secret: p["password"], message: "Invalid username or password; no token was created.",
+	})
 	if err != nil {
 		return grant{}, err
 	}
@@ -143,7 +146,7 @@ func (i *Issuer) refreshGrant(ctx context.Context, t *tenant, client string, p p
 
 // codeGrant takes the code with which a browser came back to the client's
 // callback.
-func (i *Issuer) codeGrant(t *tenant, client string, p parameters) (grant, error) {
+func (i *Issuer) codeGrant(ctx context.Context, t *tenant, client string, p parameters) (grant, error) {
 	if err := p.need("code", "redirect_uri"); err != nil {
 		return grant{}, err
 	}
@@ -151,26 +154,31 @@ func (i *Issuer) codeGrant(t *tenant, client string, p parameters) (grant, error
 		return grant{}, pods.Unauthenticated(
 			"The authorization_code grant needs a client's id and key as Basic credentials; no token was created.")
 	}
-	l, err := i.checkCode(t, client, p)
+	l, err := i.checkCode(ctx, t, client, p)
+	if pods.KindOf(err) == pods.KindUnavailable {
+		return grant{}, err
+	}
 	if err != nil {
 		return grant{}, &pods.Error{
 			Kind: pods.KindUnauthenticated, Err: err,
 			Message: "Invalid authorization code; no token was created. Log in again.",
 		}
 	}
-	return grant{kind: "authorization_code", username: l.username, clientID: client}, nil
+	return grant{kind: "authorization_code", username: l.Username, clientID: client}, nil
 }
 
 // checkCode takes the code in p, which must have been given to client in the
 // tenant. The error says why not and quotes nothing.
-func (i *Issuer) checkCode(t *tenant, client string, p parameters) (login, error) {
-	l, found := i.codes.take(p["code"])
+func (i *Issuer) checkCode(ctx context.Context, t *tenant, client string, p parameters) (login, error) {
+	l, err := i.takeCode(ctx, p["code"])
 	switch {
-	case !found:
+	case pods.KindOf(err) == pods.KindNotFound:
 		return login{}, errors.New("code is not known, used already, or has expired")
-	case l.tenantID != t.ID || l.clientID != client:
+	case err != nil:
+		return login{}, err
+	case l.TenantID != t.ID || l.ClientID != client:
 		return login{}, errors.New("code was given to another client")
-	case l.redirectURI != p["redirect_uri"]:
+	case l.RedirectURI != p["redirect_uri"]:
 		return login{}, errors.New("redirect_uri is not the one of the login")
 	case !l.provedBy(p["code_verifier"]):
 		return login{}, errors.New("code_verifier does not fit the code_challenge of the login")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
+	"net/http"
 	"time"
 
 	"github.com/pods-service/pods/shared/pods"
@@ -40,15 +41,39 @@ func (t *tenant) user(name string) (User, bool) {
 	return User{}, false
 }
 
-// checkPassword returns the user whose name and password these are.
+// attempt is a try to prove to be somebody.
+type attempt struct {
+	tenant *tenant
+	name   string // of a user, client or service
+	secret string
+	// message is what who fails is told.
+	message string
+}
+
+// checkPassword returns the user whose name and password the attempt has.
 //
-// Errors: those of refuse, which say message.
-func (i *Issuer) checkPassword(ctx context.Context, t *tenant, name, password, message string) (User, error) {
-	user, found := t.user(name)
-	if good := sameSecret(password, user.Password); !found || !good {
-		return User{}, i.refuse(ctx, message)
+// Errors: those of check.
+func (i *Issuer) checkPassword(r *http.Request, a attempt) (User, error) {
+	user, found := a.tenant.user(a.name)
+	return user, i.check(r, a, user.Password, found)
+}
+
+// check compares the secret of an attempt with the one that it should be, where
+// whom it is about was found.
+//
+// Errors: those of refuse; KindExhausted while too many attempts for the name or
+// from the address of r have failed, for good ones too.
+func (i *Issuer) check(r *http.Request, a attempt, want string, found bool) error {
+	isGood := sameSecret(a.secret, want) && found
+	if i.config.Attempts != nil {
+		if wait := i.config.Attempts.AllowLogin(i.config.Proxies.Client(r), a.tenant.ID, a.name, isGood); wait > 0 {
+			return pods.ExhaustedFor(wait, "Too many log-ins have failed. Try again in %s s.", rest.RetryAfter(wait))
+		}
 	}
-	return user, nil
+	if !isGood {
+		return i.refuse(r.Context(), a.message)
+	}
+	return nil
 }
 
 // sameSecret compares in a time that tells nothing of want, not even its length.

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"sync"
 	"time"
@@ -36,11 +37,13 @@ type Choices struct {
 	Images      []string `env:"PODS_IMAGES" help:"images users may name beside those of the templates, separated by commas"`
 	MainTenants []string `env:"PODS_MAIN_TENANTS" help:"tenants that an image with the tenant '*' is for, separated by commas; empty means all"`
 	CORSOrigins []string `env:"PODS_CORS_ORIGINS" envDefault:"*" help:"origins whose pages may call the API"`
+	// Proxies are the ranges of those in front of the API.
+	Proxies []netip.Prefix `env:"PODS_PROXIES" envDefault:"127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7" help:"CIDR ranges of the proxies in front of the API, which say in X-Forwarded-For who a visitor is"`
 	TraefikChoices
 }
 
 // Parts are what the API of a running service is put together from. All are
-// required but Limiter, LoginClients, Issuer, Checks, Objects, Files and Extra.
+// required but LoginClients, Issuer, Checks, Objects, Files and Extra.
 type Parts struct {
 	Choices
 	Store   Store
@@ -57,8 +60,11 @@ type Parts struct {
 	// Objects and Files are as in Config.
 	Objects *objects.Objects
 	Files   *files.Store
-	// Limiter bounds how often callers are answered.
-	Limiter rest.Limiter
+	// Limiter bounds how often callers and visitors are answered.
+	Limiter interface {
+		rest.Limiter
+		VisitorLimiter
+	}
 	// LoginKey seals what visitors' logins carry; the gateway has the same.
 	LoginKey [login.KeySize]byte
 	// Service proves this service to tenants.
@@ -109,7 +115,7 @@ func Assemble(parts Parts) (http.Handler, error) {
 			tenant, _ := parts.Tenants.Tenant(id)
 			return tenant.Tenant
 		},
-		TenantAt: parts.Tenants.TenantByHost, Login: visits,
+		TenantAt: parts.Tenants.TenantByHost, Login: visits, Visitors: parts.Limiter, Proxies: parts.Proxies,
 		Link:       linkAt(parts.GatewayPort),
 		Checks:     parts.Checks,
 		RouteTable: parts.RouteTable, Traefik: renderer, TraefikFrom: parts.TraefikFrom,

@@ -3,8 +3,10 @@ package server
 import (
 	"context"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/pods-service/pods/shared/login"
 	"github.com/pods-service/pods/shared/pods"
@@ -17,40 +19,82 @@ import (
 func (s *Server) loginRoutes() []rest.Route {
 	return []rest.Route{
 		{Pattern: "GET /pods/{pod_id_net}/auth", Open: true, Handle: s.podAuth},
-		{Pattern: "GET /pods/{pod_id_net}/auth/login", Open: true, Handle: s.podAuthLogin},
-		{Pattern: "GET /pods/{pod_id_net}/auth/callback", Open: true, Handle: s.podAuthCallback},
+		{Pattern: "GET /pods/{pod_id_net}/auth/login", Open: true, Handle: s.bounded(s.podAuthLogin)},
+		{Pattern: "GET /pods/{pod_id_net}/auth/callback", Open: true, Handle: s.bounded(s.podAuthCallback)},
 	}
+}
+
+// VisitorLimiter says how often visitors may ask for a login, as
+// ratelimit.Limiter does.
+type VisitorLimiter interface {
+	// AllowVisitor counts a request from an address, the zero Addr for one that is
+	// not known. It returns 0 when it may be answered, and otherwise how long to
+	// wait.
+	AllowVisitor(from netip.Addr) time.Duration
+}
+
+// bounded is handle for as many requests as one address may make.
+func (s *Server) bounded(handle func(context.Context, *rest.Request) (rest.Result, error)) func(context.Context, *rest.Request) (rest.Result, error) {
+	return func(ctx context.Context, req *rest.Request) (rest.Result, error) {
+		if wait := s.visitorWait(req); wait > 0 {
+			return answer(login.TooMany(wait)), nil
+		}
+		return handle(ctx, req)
+	}
+}
+
+// visitorWait counts a request about a login and returns how long its sender
+// has to wait, 0 when it may be answered.
+func (s *Server) visitorWait(req *rest.Request) time.Duration {
+	if s.Visitors == nil {
+		return 0
+	}
+	return s.Visitors.AllowVisitor(s.Proxies.Client(req.Request))
 }
 
 // podAuth serves GET /pods/{pod_id_net}/auth for a proxy that asks whether a
 // visitor's request may go on to the pod. It is described by the headers
 // X-Forwarded-Host, -Uri, -Proto and -Method, which count for the pod of the
-// path alone.
+// path alone. Visitors who pass may do so as often as they like; what else one
+// address asks is bounded.
 //
-// Errors: those of loginEntry; KindForbidden when the request that is described
-// is not for the entry.
+// Errors: those of decide.
 func (s *Server) podAuth(ctx context.Context, req *rest.Request) (rest.Result, error) {
-	entry, err := s.loginEntry(ctx, req)
-	if err != nil {
-		return rest.Result{}, err
-	}
-	visit, err := forwarded(req.Header, entry)
-	if err != nil {
-		return rest.Result{}, err
-	}
-	if strings.HasPrefix(visit.Origin, "http:") {
-		return answer(login.ToHTTPS(strings.TrimPrefix(visit.Origin, "http://"), visit.Target)), nil
-	}
-	decision := s.Login.Decide(ctx, visit)
+	decision, err := s.decide(ctx, req)
 	if decision.Allowed {
 		return rest.Result{Respond: func(w http.ResponseWriter, r *http.Request, version string) int {
 			return letPass(w, r.Header, decision, version)
 		}}, nil
 	}
+	if wait := s.visitorWait(req); wait > 0 {
+		return answer(login.TooMany(wait)), nil
+	}
+	if err != nil {
+		return rest.Result{}, err
+	}
 	if decision.Status == http.StatusOK {
 		decision.Status = http.StatusUnauthorized // the proxy would take a success for a yes
 	}
 	return answer(decision), nil
+}
+
+// decide decides about the visit that a proxy describes.
+//
+// Errors: those of loginEntry; KindForbidden when the request that is described
+// is not for the entry.
+func (s *Server) decide(ctx context.Context, req *rest.Request) (login.Decision, error) {
+	entry, err := s.loginEntry(ctx, req)
+	if err != nil {
+		return login.Decision{}, err
+	}
+	visit, err := forwarded(req.Header, entry)
+	if err != nil {
+		return login.Decision{}, err
+	}
+	if strings.HasPrefix(visit.Origin, "http:") {
+		return login.ToHTTPS(strings.TrimPrefix(visit.Origin, "http://"), visit.Target), nil
+	}
+	return s.Login.Decide(ctx, visit), nil
 }
 
 // letPass tells the proxy what the pod is to hear: who the visitor is, and the

@@ -92,8 +92,8 @@ type RouteTable interface {
 	Wait(ctx context.Context) (*routes.Table, error)
 }
 
-// Config is what a Server needs; every field is required but Login, Checks, Objects
-// and Files.
+// Config is what a Server needs; every field is required but Login, Visitors,
+// Proxies, Checks, Objects and Files.
 type Config struct {
 	Store     Store
 	Tail      Tail
@@ -111,9 +111,12 @@ type Config struct {
 	Objects *objects.Objects
 	Files   *files.Store
 	// Login decides who may visit pods; nil lets nobody log in.
-	Login  *login.Login
-	Now    func() time.Time
-	Logger *slog.Logger
+	Login *login.Login
+	// Visitors bounds how often visitors may ask for a login; nil sets no bound.
+	Visitors VisitorLimiter
+	Proxies  rest.Proxies
+	Now      func() time.Time
+	Logger   *slog.Logger
 	// Link returns the address under which a networking entry is reached.
 	Link func(pods.Networking) string
 	// Checks are asked by /healthcheck beside the database: what they say is

@@ -5,7 +5,8 @@ import (
 	"crypto/sha256"
 	_ "embed" // for the page and its style
 	"encoding/base64"
-	"html/template"
+
+	"github.com/pods-service/pods/shared/markup"
 )
 
 //go:embed page.html
@@ -13,8 +14,6 @@ var pageHTML string
 
 //go:embed page.css
 var pageCSS string
-
-var pageTemplate = template.Must(template.New("page").Parse(pageHTML))
 
 // contentSecurityPolicy allows the page its own style sheet and nothing else.
 // Framing is left open: interfaces show pods in frames.
@@ -25,17 +24,13 @@ func digest(text string) string {
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
-type pageData struct {
-	Page
-	Style template.CSS
-	Host  string
-	Every string // seconds between refreshes, or empty
-}
-
 func writeHTML(body *bytes.Buffer, page Page, host string) {
-	data := pageData{Page: page, Style: template.CSS(pageCSS), Host: host} //nolint:gosec // our own style sheet
-	if page.Refresh {
-		data.Every = seconds(page.Retry)
+	texts := map[string]string{"title": page.Title, "heading": page.Title, "state": page.State, "text": page.Text, "host": host}
+	if host != "" {
+		texts["heading"] += " · " + host
 	}
-	_ = pageTemplate.Execute(body, data) // strings into memory: always succeeds
+	if page.Refresh {
+		texts["every"] = seconds(page.Retry)
+	}
+	body.Write(markup.Page{HTML: pageHTML, Style: pageCSS}.Fill(texts))
 }

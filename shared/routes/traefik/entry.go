@@ -43,7 +43,7 @@ func (d *document) addHTTP(name string, route *routes.Route, options Options) er
 	}
 	d.HTTP.addAll(chain)
 	d.HTTP.Services[name] = toHTTP("http://" + target)
-	d.HTTP.Routers[name] = options.router(hostRule("Host", route), name, 0, append(chain.names, stripTokenName)...)
+	d.HTTP.Routers[name] = options.router(hostRule("Host", route), name, 0, append(chain.names, stripName)...)
 	return nil
 }
 

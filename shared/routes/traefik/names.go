@@ -1,7 +1,9 @@
 package traefik
 
 import (
+	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 )
 
@@ -17,6 +19,37 @@ const (
 	// removed: there are two to the power of it.
 	maxSeparators = 8
 )
+
+// Headers by which proxies say where a request has come from. Servers that take
+// an underscore for a hyphen would read a visitor's own words in them.
+var (
+	// traefikHeaders are those of Traefik itself. It removes or replaces what
+	// visitors send under these names, and passes on what they send under names
+	// that only look alike.
+	traefikHeaders = []string{
+		"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Method", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-Proto",
+		"X-Forwarded-Server", "X-Forwarded-Tls-Client-Cert", "X-Forwarded-Tls-Client-Cert-Info", "X-Forwarded-Uri", "X-Real-Ip",
+	}
+	// foreignHeaders are those of other proxies, which are not there to set
+	// them, and the platform's token. Nobody may.
+	foreignHeaders = []string{
+		"Forwarded", "X-Forwarded-Access-Token", "X-Forwarded-Email", "X-Forwarded-Groups", "X-Forwarded-Preferred-Username",
+		"X-Forwarded-Scheme", "X-Forwarded-Ssl", "X-Forwarded-User", platformToken,
+	}
+)
+
+// reservedHeaders returns the headers that no visitor's request brings to a pod,
+// each with no value, as Traefik has those that it is to remove.
+func reservedHeaders() (removed map[string]string, err error) {
+	removed = map[string]string{}
+	for _, name := range traefikHeaders {
+		err = errors.Join(err, addSpellings(removed, name, false))
+	}
+	for _, name := range foreignHeaders {
+		err = errors.Join(err, addSpellings(removed, name, true))
+	}
+	return removed, err
+}
 
 // isLabel reports whether text can be a part of a name in the document.
 func isLabel(text string) bool {
@@ -52,7 +85,8 @@ func sameHeader(header string) func(string) bool {
 
 // addSpellings adds to removed the spellings of header with an underscore for a
 // hyphen or the other way round, at any of its places; header itself only where
-// own is set.
+// own is set. They are in the form that requests have in Traefik, which spares
+// it the work for each of them.
 //
 // Errors: for a header with too many of them.
 func addSpellings(removed map[string]string, header string, own bool) error {
@@ -71,7 +105,7 @@ func addSpellings(removed map[string]string, header string, own bool) error {
 			spelling[place] = "-_"[choice>>i&1]
 		}
 		if own || string(spelling) != header {
-			removed[string(spelling)] = ""
+			removed[http.CanonicalHeaderKey(string(spelling))] = ""
 		}
 	}
 	return nil

@@ -67,7 +67,7 @@ const (
 	notFoundName    = "not-found-rewrite"
 	dashboardName   = "dashboard"
 	dashboardIPName = "dashboard-ipallowlist"
-	stripTokenName  = "strip-platform-token"
+	stripName       = "strip-reserved-headers"
 )
 
 // Traefik takes the longest rule first. Those that hold for every host must not
@@ -121,13 +121,17 @@ func newDocument(options Options) (*document, error) {
 	if options.API == "" {
 		return nil, errors.New("the address of the API is needed")
 	}
+	removed, err := reservedHeaders()
+	if err != nil {
+		return nil, err
+	}
 	d := &document{
 		HTTP: &httpSection{
 			Middlewares: map[string]middleware{
-				pathStripName:  {StripPrefix: &stripPrefix{Prefixes: []string{"/v3"}}},
-				errorsName:     {Errors: &errorPages{Status: []string{"501-599"}, Service: apiName, Query: "/error-handler/{status}"}},
-				notFoundName:   rewriteTo("/pod-not-found"),
-				stripTokenName: {Headers: &headers{CustomRequestHeaders: map[string]string{}}},
+				pathStripName: {StripPrefix: &stripPrefix{Prefixes: []string{"/v3"}}},
+				errorsName:    {Errors: &errorPages{Status: []string{"501-599"}, Service: apiName, Query: "/error-handler/{status}"}},
+				notFoundName:  rewriteTo("/pod-not-found"),
+				stripName:     {Headers: &headers{CustomRequestHeaders: removed}},
 			},
 			Routers: map[string]router{
 				apiName:      options.router("PathPrefix(`/v3/pods`)", apiName, apiPriority, pathStripName, errorsName),
@@ -136,9 +140,6 @@ func newDocument(options Options) (*document, error) {
 			Services: map[string]httpService{apiName: toHTTP(strings.TrimSuffix(options.API, "/"))},
 		},
 		TCP: &tcpSection{Middlewares: map[string]middleware{}, Routers: map[string]router{}, Services: map[string]tcpService{}},
-	}
-	if err := addSpellings(d.HTTP.Middlewares[stripTokenName].Headers.CustomRequestHeaders, platformToken, true); err != nil {
-		return nil, err
 	}
 	return d, d.addDashboard(options)
 }
