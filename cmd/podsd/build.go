@@ -19,6 +19,7 @@ import (
 	assets "github.com/pods-service/pods"
 	"github.com/pods-service/pods/functions/api/issuer"
 	"github.com/pods-service/pods/functions/api/server"
+	"github.com/pods-service/pods/functions/api/upkeep"
 	"github.com/pods-service/pods/functions/health/reconcile"
 	"github.com/pods-service/pods/functions/logs/collect"
 	"github.com/pods-service/pods/functions/spawner/spawn"
@@ -207,6 +208,7 @@ func (s *service) openEvents(context.Context) error {
 			Queues: manifests.Queues(s.domain.Rules.Queues), Storage: s.settings.storage,
 		}}),
 		"logs": collect.New(s.store, s.logs, s.logger),
+		"api":  upkeep.New(s.objects, s.logger),
 		"health": reconcile.New(s.store, s.cluster, s.deriver, reconcile.Options{
 			Logger: s.logger, Registerer: s.registry, Relay: s.publisher, Publish: s.publisher.Publish,
 		}),

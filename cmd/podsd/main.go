@@ -41,6 +41,6 @@ func command() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(serveCommand(), quickstartCommand(), stopCommand(), migrateCommand(), deploySecretsCommand())
+	root.AddCommand(serveCommand(), quickstartCommand(), stopCommand(), migrateCommand(), deploySecretsCommand(), volumesCommand())
 	return root
 }

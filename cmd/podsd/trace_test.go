@@ -72,6 +72,7 @@ func deploy(t *testing.T) *deployment {
 	d.broker, err = events.NewBroker(triggers, map[string]http.Handler{
 		"spawner": spawn.New(d.store, cluster, deriver, spawn.Options{Logger: logger}),
 		"health":  reconcile.New(d.store, cluster, deriver, reconcile.Options{Logger: logger}),
+		"api":     http.NotFoundHandler(), // there are no volumes
 		"logs": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			events.Handle(w, r, "logs", logger, func(context.Context, cloudevents.Event) error { return nil })
 		}),

@@ -10,6 +10,7 @@ import (
 	assets "github.com/pods-service/pods"
 	"github.com/pods-service/pods/functions/api/issuer"
 	"github.com/pods-service/pods/functions/api/server"
+	"github.com/pods-service/pods/functions/api/upkeep"
 	"github.com/pods-service/pods/shared/auth"
 	"github.com/pods-service/pods/shared/function"
 	"github.com/pods-service/pods/shared/kube"
@@ -110,6 +111,9 @@ func build(ctx context.Context, f *function.Function, set settings) (http.Handle
 	extra := map[string]http.Handler{}
 	if set.CADir != "" {
 		extra["GET /ca.pem"] = server.CertificateFile(filepath.Join(set.CADir, "ca.pem"))
+	}
+	if objects != nil {
+		extra["POST /events"] = upkeep.WithinCluster(upkeep.New(objects, f.Logger))
 	}
 	handler, err := server.Assemble(server.Parts{
 		Choices: set.Choices, Store: state.Store, Tail: logs.NewReader(cluster), Runner: cluster, SiteID: set.SiteID, Admins: admins, Limiter: limiter,

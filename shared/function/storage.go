@@ -3,6 +3,7 @@ package function
 import (
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/pods-service/pods/shared/files"
 	"github.com/pods-service/pods/shared/objects"
@@ -18,6 +19,8 @@ type SharedStorage struct {
 	StorageHostPath string `env:"PODS_STORAGE_HOST_PATH" help:"the same folder on every node of the cluster, for pods"`
 	StorageNFS      string `env:"PODS_STORAGE_NFS" help:"or server:/path of the same folder as an NFS export"`
 	StorageClaim    string `env:"PODS_STORAGE_CLAIM" help:"or a ReadWriteMany claim of the same folder in the namespace of the pods"`
+	// StorageGrace is for programs that work on the files, too.
+	StorageGrace time.Duration `env:"PODS_STORAGE_GRACE" envDefault:"168h" help:"how long deleted volumes and snapshots can be restored"`
 }
 
 // SharedSource returns where pods find the shared storage.
@@ -43,5 +46,5 @@ func (s SharedStorage) OpenObjects(store *postgres.Store, deriver objects.Derive
 	if err != nil {
 		return nil, nil, fmt.Errorf("PODS_STORAGE_PATH: %w", err)
 	}
-	return objects.New(objects.Options{Store: store, Files: stored, Deriver: deriver, Logger: logger}), stored, nil
+	return objects.New(objects.Options{Store: store, Files: stored, Deriver: deriver, Grace: s.StorageGrace, Logger: logger}), stored, nil
 }

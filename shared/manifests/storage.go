@@ -85,7 +85,9 @@ func sharedVolume(pod pods.Pod, mount pods.Mount, shared storage.Source) (corev1
 	}
 	volume := corev1.Volume{Name: "storage-" + shortHash(folder)}
 	if shared.Server != "" {
-		volume.NFS = &corev1.NFSVolumeSource{Server: shared.Server, Path: path.Join(shared.Export, folder)}
+		volume.NFS = &corev1.NFSVolumeSource{
+			Server: shared.Server, Path: path.Join(shared.Export, folder), ReadOnly: mount.Type == pods.MountSnapshot,
+		}
 	} else {
 		volume.HostPath = &corev1.HostPathVolumeSource{
 			Path: path.Join(shared.HostPath, folder), Type: new(corev1.HostPathDirectory),

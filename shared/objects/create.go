@@ -60,6 +60,11 @@ func (o *Objects) CreateSnapshot(ctx context.Context, snapshot volumes.Snapshot)
 	if err != nil {
 		return volumes.Snapshot{}, err
 	}
+	return o.fill(ctx, work, snapshot)
+}
+
+// fill copies the files of a snapshot that is CREATING.
+func (o *Objects) fill(ctx context.Context, work postgres.Work, snapshot volumes.Snapshot) (volumes.Snapshot, error) {
 	source := FilesOf(volumes.Ref{TenantID: snapshot.TenantID, Kind: volumes.KindVolume, ID: snapshot.SourceVolumeID})
 	held, release := o.hold(ctx, work)
 	size, err := o.files.Copy(held, source, snapshot.SourceVolumePath, FilesOf(work.Ref), snapshot.DestinationPath, files.CopyMode{})

@@ -32,7 +32,10 @@ func (o *Objects) Remove(ctx context.Context, ref volumes.Ref, by string, author
 	// For users it is gone. What fails from here on, Finish does.
 	end, cancel := closing(ctx)
 	defer cancel()
-	return o.finishRemoval(end, work)
+	if err := o.finishRemoval(end, work); err != nil {
+		o.log(ctx, "the rest of a removal is left for later", ref, err)
+	}
+	return nil
 }
 
 // finishRemoval moves the files of what is DELETING into quarantine, and its row
@@ -92,11 +95,8 @@ func (o *Objects) checkMounts(ctx context.Context, ref volumes.Ref) error {
 		if derived, err := o.deriver.Derive(ctx, pod); err == nil {
 			pod = derived.Pod
 		}
-		for key, mount := range pod.VolumeMounts {
-			if mount == nil {
-				continue
-			}
-			if normal := pods.NormalizeMount(key, *mount); normal.SourceID == ref.ID && normal.Type == mountTypes[ref.Kind] {
+		for _, mount := range pod.Mounts() {
+			if mount.SourceID == ref.ID && mount.Type == mountTypes[ref.Kind] {
 				return volumes.Busy(ref.Kind, ref.ID, pod.ID)
 			}
 		}

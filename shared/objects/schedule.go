@@ -13,8 +13,18 @@ import (
 	"github.com/pods-service/pods/shared/volumes"
 )
 
-// scheduler is who removes the copies that a retention policy does not keep.
-const scheduler = "schedule"
+const (
+	// scheduler is who removes the copies that a retention policy does not keep.
+	scheduler = "schedule"
+	// copyFor bounds a copy that no client waits for. It is less than what the
+	// Trigger gives one delivery of the event, so that what takes longer is given up
+	// and not begun again.
+	copyFor = 4 * time.Minute
+)
+
+// errBeingMade says that another process is at work on the copy, and finishes it
+// or has it finished.
+var errBeingMade = errors.New("the copy is being made")
 
 // CopyDue makes the copy that a schedule asks for, and removes those of its
 // copies that its retention policy does not keep. It can be repeated: the copy's
@@ -32,6 +42,9 @@ func (o *Objects) CopyDue(ctx context.Context, due events.SnapshotDue) error {
 		return pods.Conflict("snapshot %s asks for another copy by now", schedule.ID)
 	}
 	err = o.copy(ctx, schedule, due.DueAt)
+	if errors.Is(err, errBeingMade) {
+		return nil
+	}
 	failure := ""
 	if err != nil {
 		failure = reason(err)
@@ -59,19 +72,20 @@ func (o *Objects) copy(ctx context.Context, schedule volumes.Snapshot, dueAt tim
 	if err := permissions.Check(owner, source.Object(), permissions.User); err != nil {
 		return pods.Forbidden("User '%s', who has made the schedule, does not have permission to use source_volume_id '%s' any more.", owner.Username, source.ID)
 	}
-	// What a killed process has begun to copy is in the way.
-	if err := o.Finish(ctx); err != nil {
-		return err
-	}
+	limited, cancel := context.WithTimeout(ctx, copyFor)
+	defer cancel()
 	wanted := schedule.Copy(dueAt)
-	_, err = o.CreateSnapshot(ctx, wanted)
+	_, err = o.CreateSnapshot(limited, wanted)
+	if err != nil && limited.Err() != nil && ctx.Err() == nil {
+		return pods.TooLarge("The copy took longer than %s and was given up. Have it made of fewer files.", copyFor)
+	}
 	if pods.KindOf(err) != pods.KindConflict {
 		return err
 	}
 	there, reading := o.store.Snapshot(ctx, wanted.TenantID, wanted.ID)
 	switch {
 	case pods.KindOf(reading) == pods.KindNotFound:
-		return pods.Unavailable(fmt.Sprintf("Copy '%s' is being made by another process.", wanted.ID), err)
+		return errBeingMade
 	case reading != nil:
 		return reading
 	case there.ScheduleID != schedule.ID:

@@ -13,9 +13,10 @@ import (
 )
 
 const (
-	// measureFor bounds one round of measuring, and measureOne that of one volume,
-	// of which the size stays as it was when it takes longer.
-	measureFor = 5 * time.Minute
+	// measureFor is how long one round goes on to the next volume, and measureOne
+	// bounds the measuring of one, of which the size stays as it was when it takes
+	// longer. Together they are less than what the Trigger gives a delivery.
+	measureFor = 2 * time.Minute
 	measureOne = 2 * time.Minute
 	// staleAfter is how old what is staged is when nobody can be at work on it any
 	// more: requests take an hour at most.
@@ -40,8 +41,9 @@ func (o *Objects) Measure(ctx context.Context) error {
 			o.log(ctx, "not measured", due[0], err)
 		}
 	}
+	// What cannot be cleared away now is tried again with the next round.
 	if _, err := o.files.Sweep(ctx, o.now().Add(-staleAfter)); err != nil {
-		return fmt.Errorf("clear away what was staged: %w", err)
+		o.logger.LogAttrs(ctx, slog.LevelWarn, "what was staged cannot be cleared away", slog.Any("error", err))
 	}
 	return nil
 }
@@ -78,7 +80,9 @@ func (o *Objects) Finish(ctx context.Context) error {
 			return err
 		}
 		held, release := o.hold(ctx, left.Work)
-		err = o.finish(held, left)
+		limited, cancel := context.WithTimeout(held, copyFor)
+		err = o.finish(limited, left)
+		cancel()
 		release()
 		if err != nil && pods.KindOf(err) != pods.KindConflict {
 			o.log(ctx, "work that was left undone cannot be finished yet", left.Ref, err)
@@ -90,7 +94,7 @@ func (o *Objects) Finish(ctx context.Context) error {
 }
 
 func (o *Objects) finish(ctx context.Context, left postgres.Left) error {
-	if left.Status == volumes.StatusDeleting {
+	if left.Object.Status == volumes.StatusDeleting {
 		return o.finishRemoval(ctx, left.Work)
 	}
 	if left.Kind == volumes.KindVolume {
@@ -101,6 +105,11 @@ func (o *Objects) finish(ctx context.Context, left postgres.Left) error {
 		return err
 	}
 	size, err := o.files.Measure(ctx, FilesOf(left.Ref))
+	if pods.KindOf(err) == pods.KindNotFound && left.Object.ScheduleID != "" {
+		// Nobody would ask again for the copy of a schedule.
+		_, err = o.fill(ctx, left.Work, left.Object)
+		return err
+	}
 	if err != nil {
 		return o.abandon(ctx, left.Work, err, pods.KindNotFound)
 	}

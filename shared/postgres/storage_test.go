@@ -156,7 +156,7 @@ func TestStorageWorkIsTakenOver(t *testing.T) {
 		t.Errorf("due is %+v, %v", due, err)
 	}
 	left, err := store.TakeOver(ctx, "other", lease)
-	if err != nil || left.ID != "snap" || left.Status != volumes.StatusCreating {
+	if err != nil || left.ID != "snap" || left.Object.Status != volumes.StatusCreating {
 		t.Fatalf("took over %+v, %v", left, err)
 	}
 	_, err = store.TakeOver(ctx, "third", lease)
@@ -253,6 +253,10 @@ func TestMeasuring(t *testing.T) {
 	if due, err := store.StorageDue(ctx); err != nil || !due.Measure || due.CleanUp || due.Snapshots {
 		t.Errorf("due is %+v, %v", due, err)
 	}
+	if err := store.AskForUpkeep(ctx, postgres.StorageDue{Measure: true, CleanUp: true}); err != nil {
+		t.Fatal(err)
+	}
+	wantSame(t, "what was asked for", podstest.Types(podstest.Outbox(t, store)), []string{events.TypeVolumeMeasureDue, events.TypeVolumeCleanUpDue})
 	for _, want := range []int{1, 0} {
 		if got := claim(); got != want {
 			t.Errorf("%d are to be measured, want %d", got, want)

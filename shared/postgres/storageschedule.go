@@ -94,6 +94,26 @@ func (s *Store) StorageDue(ctx context.Context) (due StorageDue, err error) {
 	return due, nil
 }
 
+// AskForUpkeep sends the events that have volumes and snapshots measured and
+// cleaned up.
+func (s *Store) AskForUpkeep(ctx context.Context, due StorageDue) error {
+	err := s.inTx(ctx, func(t *tx) error {
+		if due.Measure {
+			if err := t.send("", events.NewVolumeMeasureDue(pods.ActorHealth, t.now)); err != nil {
+				return err
+			}
+		}
+		if due.CleanUp {
+			return t.send("", events.NewVolumeCleanUpDue(pods.ActorHealth, t.now))
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("ask for the upkeep of storage: %w", err)
+	}
+	return nil
+}
+
 // ClaimMeasure returns up to limit volumes and snapshots that are to be measured,
 // the longest due first. They are due again when a measured size counts no more.
 func (s *Store) ClaimMeasure(ctx context.Context, limit int) ([]volumes.Ref, error) {

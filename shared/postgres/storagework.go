@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -231,10 +230,10 @@ func (s *Store) EndRemoval(ctx context.Context, work Work, entry string) error {
 	return nil
 }
 
-// Left is work that somebody has left undone.
+// Left is work that somebody has left undone: what is CREATING or DELETING.
 type Left struct {
 	Work
-	Status volumes.Status // what was being made, or removed
+	Object volumes.Snapshot // the Base alone of a volume
 }
 
 // TakeOver gives a piece of work whose worker has not renewed it in time to
@@ -249,14 +248,18 @@ func (s *Store) TakeOver(ctx context.Context, worker string, lease time.Duration
 		)
 		UPDATE storage AS s SET worker = @worker, worker_until = @until
 		FROM left_undone AS l WHERE s.tenant_id = l.tenant_id AND s.kind = l.kind AND s.id = l.id
-		RETURNING s.tenant_id, s.kind, s.id, s.status`
+		RETURNING` + storageColumns
 
 	now := s.now()
-	left := Left{Work: Work{Worker: worker}}
-	err := s.pool.QueryRow(ctx, query, pgx.StrictNamedArgs{"now": now, "worker": worker, "until": now.Add(lease)}).
-		Scan(&left.TenantID, &left.Kind, &left.ID, &left.Status)
-	if errors.Is(err, pgx.ErrNoRows) {
+	found, err := listStorage(ctx, s.pool, query, pgx.StrictNamedArgs{"now": now, "worker": worker, "until": now.Add(lease)},
+		func(r storageRow) Left {
+			return Left{Work{volumes.Ref{TenantID: r.TenantID, Kind: r.Kind, ID: r.ID}, worker}, r.snapshot()}
+		})
+	if err != nil {
+		return Left{}, fmt.Errorf("take over work: %w", err)
+	}
+	if len(found) == 0 {
 		return Left{}, pods.NotFound("no work is left undone")
 	}
-	return left, translate(err)
+	return found[0], nil
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/pods-service/pods/shared/pods"
 	"github.com/pods-service/pods/shared/podstest"
 	"github.com/pods-service/pods/shared/postgres"
+	"github.com/pods-service/pods/shared/volumes"
 )
 
 // TestTenantsAreApart asks for a pod of one tenant in the name of others, by
@@ -20,6 +21,8 @@ func TestTenantsAreApart(t *testing.T) {
 	pod := podstest.CreateIn(t, store, pods.StatusAvailable, podstest.ID("private"))
 	log := output{store: store, ref: pod.Ref()}
 	log.append(t, "private\n")
+	storeVolume(t, store, pod.ID)
+	storeSnapshot(t, store, newSnapshot(pod.ID, ""))
 	before := stateOf(t, store, pod.TenantID, pod.ID)
 
 	reached := func(context.Context, pods.Pod, permissions.Set) (postgres.Change, error) {
@@ -40,6 +43,32 @@ func TestTenantsAreApart(t *testing.T) {
 				t.Error("a stranger's delete saw the pod")
 				return nil
 			})
+		},
+		"Volume": func(tenantID, id string) error {
+			_, err := store.Volume(t.Context(), tenantID, id)
+			return err
+		},
+		"ChangeVolume": func(tenantID, id string) error {
+			_, err := store.ChangeVolume(t.Context(), tenantID, id, func(v volumes.Volume) (volumes.Volume, error) {
+				t.Error("a stranger's change saw the volume")
+				return v, nil
+			})
+			return err
+		},
+		"Snapshot": func(tenantID, id string) error {
+			_, err := store.Snapshot(t.Context(), tenantID, id)
+			return err
+		},
+		"ChangeSnapshot": func(tenantID, id string) error {
+			_, err := store.ChangeSnapshot(t.Context(), tenantID, id, func(s volumes.Snapshot) (volumes.Snapshot, error) {
+				t.Error("a stranger's change saw the snapshot")
+				return s, nil
+			})
+			return err
+		},
+		"BeginRemoval": func(tenantID, id string) error {
+			work := postgres.Work{Ref: volumes.Ref{TenantID: tenantID, Kind: volumes.KindVolume, ID: id}, Worker: "stranger"}
+			return store.BeginRemoval(t.Context(), work, lease, postgres.Removal{}, anybody)
 		},
 		"Credentials": func(tenantID, podID string) error {
 			_, err := store.Credentials(t.Context(), tenantID, podID)
@@ -64,6 +93,12 @@ func TestTenantsAreApart(t *testing.T) {
 		listed, err := store.ListPods(t.Context(), tenantID, "alice")
 		if err != nil || len(listed) != 0 {
 			t.Errorf("ListPods as %s shows %d pods (%v), want none", tenantID, len(listed), err)
+		}
+		if found, err := store.Volumes(t.Context(), tenantID, "alice"); err != nil || len(found) != 0 {
+			t.Errorf("Volumes as %s shows %d (%v), want none", tenantID, len(found), err)
+		}
+		if found, err := store.Snapshots(t.Context(), tenantID, ""); err != nil || len(found) != 0 {
+			t.Errorf("Snapshots as %s shows %d (%v), want none", tenantID, len(found), err)
 		}
 		cursor, err := store.LogCursor(t.Context(), pods.Ref{TenantID: tenantID, PodID: pod.ID, UID: pod.UID, Instance: pod.Instance})
 		if err != nil || !cursor.Equal(pods.LogCursor{}) {

@@ -65,9 +65,14 @@ func (p *postgres) layOut() error {
 	return makeSocketDir(p.sockets, p.account, 0o700)
 }
 
-func (p *postgres) url() string {
+func (p *postgres) url() string { return DatabaseURL(p.config.Dir) }
+
+// DatabaseURL returns how to reach the database of servers that another process
+// has started in dir, which must be absolute.
+func DatabaseURL(dir string) string {
 	address := url.URL{Scheme: "postgres", User: url.User("pods"), Path: "/pods"}
-	address.RawQuery = url.Values{"host": {p.sockets}, "port": {postgresPort}, "sslmode": {"disable"}}.Encode()
+	sockets := socketDir(filepath.Join(dir, "postgres"))
+	address.RawQuery = url.Values{"host": {sockets}, "port": {postgresPort}, "sslmode": {"disable"}}.Encode()
 	return address.String()
 }
 

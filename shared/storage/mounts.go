@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/pods-service/pods/shared/files"
 	"github.com/pods-service/pods/shared/permissions"
 	"github.com/pods-service/pods/shared/pods"
 	"github.com/pods-service/pods/shared/volumes"
@@ -20,6 +21,9 @@ type Objects interface {
 type Mounts struct {
 	Source  Source
 	Objects Objects
+	// Files are the files of the objects. Without them, sub_path is left to
+	// Kubernetes, which makes folders that are missing.
+	Files *files.Store
 }
 
 // Check decides whether the users who added the mounts of a merged pod may
@@ -84,7 +88,26 @@ func (m Mounts) check(ctx context.Context, pod pods.Pod, mount pods.Mount) error
 		return pods.Forbidden("Not authorized -- volume_mounts '%s': to write to %s '%s', user '%s' needs level %s, and has %s. Mount it read_only, or ask its owner for more.",
 			mount.Key, noun, mount.SourceID, user.Username, need, has)
 	}
-	return nil
+	return m.checkSubPath(ctx, pod, mount)
+}
+
+// checkSubPath tells users at once of a link that Kubernetes would refuse, and
+// keeps Kubernetes from making folders for those who may only read.
+func (m Mounts) checkSubPath(ctx context.Context, pod pods.Pod, mount pods.Mount) error {
+	if m.Files == nil || mount.SubPath == "" {
+		return nil
+	}
+	_, err := m.Files.Stat(ctx, object(pod.TenantID, mount), mount.SubPath)
+	switch pods.KindOf(err) {
+	case pods.KindInvalid:
+		return pods.Invalid("volume_mounts '%s': sub_path '%s' leads through a file, or out of '%s' by a link. Name a folder in it.", mount.Key, mount.SubPath, mount.SourceID)
+	case pods.KindNotFound:
+		if !mount.ReadOnly {
+			return nil
+		}
+		return pods.Invalid("volume_mounts '%s': there is no '%s' in '%s'. Name a folder in it.", mount.Key, mount.SubPath, mount.SourceID)
+	}
+	return err
 }
 
 // object is what access to what mount names is decided by.

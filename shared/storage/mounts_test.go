@@ -2,9 +2,12 @@ package storage_test
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/pods-service/pods/shared/files"
 	"github.com/pods-service/pods/shared/permissions"
 	"github.com/pods-service/pods/shared/pods"
 	"github.com/pods-service/pods/shared/storage"
@@ -83,6 +86,63 @@ func TestMountsCheck(t *testing.T) {
 			}
 			if err != nil && !strings.Contains(err.Error(), tc.message) {
 				t.Errorf("the user is told %q, want %q in it", err, tc.message)
+			}
+		})
+	}
+}
+
+func TestMountsCheckSubPath(t *testing.T) {
+	t.Parallel()
+
+	base := t.TempDir()
+	stored, err := files.Open(base, files.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = stored.Close() })
+	for _, id := range []string{"data", "other"} {
+		if err := stored.Create(t.Context(), files.Object{Tenant: "dev", Kind: files.Volumes, ID: id}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	root := filepath.Join(base, "dev", "volumes", "data")
+	for name, target := range map[string]string{"inside": "folder", "outside": "../other", "host": "/etc"} {
+		if err := os.Symlink(target, filepath.Join(root, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(root, "folder"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	mounts := storage.Mounts{
+		Source:  storage.Source{HostPath: base},
+		Objects: objects{"volume data": {{User: "alice", Level: permissions.Admin}}},
+		Files:   stored,
+	}
+	tests := map[string]struct {
+		subPath  string
+		readOnly bool
+		want     pods.Kind
+	}{
+		"Folder":          {"folder", false, ""},
+		"FolderToRead":    {"folder", true, ""},
+		"Missing":         {"new/folder", false, ""},
+		"MissingToRead":   {"new/folder", true, pods.KindInvalid},
+		"LinkInside":      {"inside", false, ""},
+		"LinkOutside":     {"outside", false, pods.KindInvalid},
+		"BelowLink":       {"outside/x", false, pods.KindInvalid},
+		"LinkToHost":      {"host", true, pods.KindInvalid},
+		"BelowLinkToHost": {"host/ssh", true, pods.KindInvalid},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			pod := pods.Pod{TenantID: "dev", Spec: pods.Spec{VolumeMounts: map[string]*pods.VolumeMount{
+				"/data": {Type: pods.MountVolume, SourceID: new("data"), SubPath: tc.subPath, ReadOnly: &tc.readOnly, MountedBy: "alice"},
+			}}}
+			if err := mounts.Check(t.Context(), pod, ""); pods.KindOf(err) != tc.want {
+				t.Errorf("kind %q (%v), want %q", pods.KindOf(err), err, tc.want)
 			}
 		})
 	}

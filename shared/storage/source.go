@@ -72,10 +72,11 @@ func (s Source) IsZero() bool { return s == Source{} }
 func (s Source) Apart() bool { return s.Claim == "" }
 
 // Folder is where the files of what m mounts are below the root of the share.
-func Folder(tenantID string, m pods.Mount) string {
-	object := files.Object{Tenant: tenantID, Kind: files.Volumes, ID: m.SourceID}
+func Folder(tenantID string, m pods.Mount) string { return object(tenantID, m).SubPath() }
+
+func object(tenantID string, m pods.Mount) files.Object {
 	if m.Type == pods.MountSnapshot {
-		object.Kind = files.Snapshots
+		return files.Object{Tenant: tenantID, Kind: files.Snapshots, ID: m.SourceID}
 	}
-	return object.SubPath()
+	return files.Object{Tenant: tenantID, Kind: files.Volumes, ID: m.SourceID}
 }

@@ -97,7 +97,7 @@ func healthSide(ctx context.Context, settings sideSettings, ready func(string, f
 	}
 	elsewhere := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusAccepted) })
 	broker, err := events.NewBroker(triggers,
-		map[string]http.Handler{"health": counted, "spawner": elsewhere, "logs": elsewhere}, store, events.BrokerOptions{Logger: logger})
+		map[string]http.Handler{"health": counted, "spawner": elsewhere, "logs": elsewhere, "api": elsewhere}, store, events.BrokerOptions{Logger: logger})
 	if err != nil {
 		return err
 	}

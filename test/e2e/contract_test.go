@@ -15,7 +15,7 @@ import (
 )
 
 // call is one request of the contract test and what must come of it. In path and
-// body $pod, $tpl and $img stand for ids that no other test uses.
+// body $pod, $tpl, $img, $vol and $snap stand for ids that no other test uses.
 type call struct {
 	operation string // its name in the API's document
 	as        string // a user, "nobody", or "root" for a site admin in admin mode
@@ -180,6 +180,7 @@ func TestContract(t *testing.T) {
 	t.Parallel()
 	c := newContract(t)
 	c.run(t, beforeRun)
+	c.run(t, ofStorage)
 	alice := shared.User(t, "alice")
 	suite.WaitFor(t, alice, c.podID, pods.StatusAvailable)
 	c.run(t, whileRunning)
@@ -192,7 +193,7 @@ func TestContract(t *testing.T) {
 func TestContractIsWhole(t *testing.T) {
 	t.Parallel()
 	called := map[string]bool{"get_docs": true}
-	for _, call := range slices.Concat(beforeRun, whileRunning, afterStop) {
+	for _, call := range slices.Concat(beforeRun, ofStorage, whileRunning, afterStop) {
 		called[call.operation] = true
 	}
 	var document struct {
@@ -222,8 +223,9 @@ type contract struct {
 func newContract(t *testing.T) *contract {
 	t.Helper()
 	c := &contract{podID: suite.NewID("contract"), tokens: map[string]string{}}
-	template := suite.NewID("tpl")
-	c.ids = strings.NewReplacer("$pod", c.podID, "$tpl", template, "$img", suite.NewID("img"))
+	template, volume, snapshot := suite.NewID("tpl"), suite.NewID("vol"), suite.NewID("snap")
+	c.ids = strings.NewReplacer("$pod", c.podID, "$tpl", template, "$img", suite.NewID("img"),
+		"$vol", volume, "$snap", snapshot)
 	for name, user := range map[string]string{"alice": "alice", "bob": "bob", "carol": "carol", "root": "admin"} {
 		c.tokens[name] = shared.User(t, user).Token()
 	}
@@ -234,6 +236,8 @@ func newContract(t *testing.T) *contract {
 		_ = alice.DeletePod(ctx, c.podID)
 		_ = alice.Do(ctx, http.MethodDelete, "/v3/pods/templates/"+template, nil, nil)
 		_ = carol.DeletePod(ctx, "caroljupyter")
+		_ = alice.Do(ctx, http.MethodDelete, "/v3/pods/snapshots/"+snapshot, nil, nil)
+		_ = alice.Do(ctx, http.MethodDelete, "/v3/pods/volumes/"+volume, nil, nil)
 	})
 	return c
 }

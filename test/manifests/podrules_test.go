@@ -70,10 +70,13 @@ func containersAreNotRoot(d deployment, report func(string, ...any)) {
 }
 
 // worksOnFiles reports whether the api is root to reach files whatever their
-// owner, and may do that alone.
+// owner, and may do that alone. As root it takes no secret that others can read.
 func worksOnFiles(w workload, own *corev1.SecurityContext) bool {
 	rights := []corev1.Capability{"CHOWN", "DAC_OVERRIDE", "FOWNER"}
-	return w.function == "api" && own.Capabilities != nil && slices.Equal(own.Capabilities.Add, rights) &&
+	hasOpenSecret := slices.ContainsFunc(w.template.Spec.Volumes, func(volume corev1.Volume) bool {
+		return volume.Secret != nil && (volume.Secret.DefaultMode == nil || *volume.Secret.DefaultMode != 0o400)
+	})
+	return w.function == "api" && !hasOpenSecret && own.Capabilities != nil && slices.Equal(own.Capabilities.Add, rights) &&
 		slices.Equal(own.Capabilities.Drop, []corev1.Capability{"ALL"}) && isFalse(own.AllowPrivilegeEscalation) &&
 		isTrue(own.ReadOnlyRootFilesystem) && isDefaultProfile(own.SeccompProfile)
 }

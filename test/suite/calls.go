@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// Answer is an answer of the API as it came.
+// Answer is an answer of the API as it came. One that is no JSON has a status and a
+// header alone.
 type Answer struct {
 	Status   int
 	Header   http.Header
@@ -39,6 +40,9 @@ func (s *Suite) Call(t *testing.T, method, path, body string, headers map[string
 	data, err := io.ReadAll(io.LimitReader(resp.Body, 32<<20))
 	if err != nil {
 		t.Fatalf("%s %s: %v", method, path, err)
+	}
+	if resp.Header.Get("Content-Type") != "application/json" { // a file
+		return Answer{Status: resp.StatusCode, Header: resp.Header}
 	}
 	var envelope struct{ Message, Metadata, Result json.RawMessage }
 	if err := json.Unmarshal(data, &envelope); err != nil {

@@ -9,10 +9,12 @@ import { jupyterOperations } from "./jupyter.mjs";
 import { miscOperations } from "./misc.mjs";
 import { podOperations } from "./pods.mjs";
 import { templateOperations } from "./templates.mjs";
+import { volumeOperations } from "./volumes.mjs";
 
 test("misc", miscOperations);
 test("pods", podOperations);
 test("templates", templateOperations);
 test("images", imageOperations);
 test("jupyter", jupyterOperations);
+test("volumes", volumeOperations);
 test("every function was called", () => assert.deepEqual(uncalled(), []));

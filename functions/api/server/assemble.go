@@ -109,7 +109,7 @@ func Assemble(parts Parts) (http.Handler, error) {
 	}
 	api := New(Config{
 		Store: parts.Store, Tail: parts.Tail, Runner: parts.Runner, Deriver: parts.Deriver, Rules: parts.Rules, Now: time.Now, Logger: parts.Logger,
-		Allowlist: allowlist, Mounts: storage.Mounts{Source: parts.Storage, Objects: parts.Store},
+		Allowlist: allowlist, Mounts: storage.Mounts{Source: parts.Storage, Objects: parts.Store, Files: parts.Files},
 		Objects: parts.Objects, Files: parts.Files,
 		Tenant: func(id string) pods.Tenant {
 			tenant, _ := parts.Tenants.Tenant(id)

@@ -99,7 +99,7 @@ func newService(t *testing.T, options ...podstest.Option) *service {
 		TenantAt: registry.TenantByHost, Login: visits,
 		Store: store, Tail: noTail{}, Runner: hostRunner{}, Rules: pods.NewRules(), Now: time.Now, Logger: logger,
 		Deriver:   deriver,
-		Allowlist: allowlist, Mounts: storage.Mounts{Source: storage.Source{HostPath: "/srv/pods"}, Objects: store},
+		Allowlist: allowlist, Mounts: storage.Mounts{Source: storage.Source{HostPath: "/srv/pods"}, Objects: store, Files: stored},
 		Tenant: func(id string) pods.Tenant {
 			tenant, _ := registry.Tenant(id)
 			return tenant.Tenant

@@ -17,6 +17,7 @@ import (
 	"github.com/pods-service/pods/shared/events"
 	"github.com/pods-service/pods/shared/kube"
 	"github.com/pods-service/pods/shared/pods"
+	"github.com/pods-service/pods/shared/postgres"
 	"github.com/pods-service/pods/shared/templates"
 )
 
@@ -32,7 +33,10 @@ type fakeStore struct {
 	overviews  int      // calls of Overview
 	read       []string // names that Unsettled was last asked for
 	logsDue    bool
-	err        error // fails every call
+	storageDue postgres.StorageDue
+	upkeep     []postgres.StorageDue // what was asked for
+	schedules  int                   // calls of ScheduleDueSnapshots
+	err        error                 // fails every call
 	otherLeads bool
 }
 
@@ -46,6 +50,20 @@ func (s *fakeStore) run(ref pods.Ref) (*pods.Pod, error) {
 		}
 	}
 	return nil, pods.Conflict("run %d of pod %s is over", ref.Instance, ref.PodID)
+}
+
+func (s *fakeStore) StorageDue(context.Context) (postgres.StorageDue, error) {
+	return s.storageDue, s.err
+}
+
+func (s *fakeStore) AskForUpkeep(_ context.Context, due postgres.StorageDue) error {
+	s.upkeep = append(s.upkeep, due)
+	return s.err
+}
+
+func (s *fakeStore) ScheduleDueSnapshots(context.Context, int) (int, error) {
+	s.schedules++
+	return 1, s.err
 }
 
 func (s *fakeStore) Move(_ context.Context, move pods.Move) (pods.Pod, error) {

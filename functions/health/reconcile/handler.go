@@ -19,6 +19,7 @@ import (
 	"github.com/pods-service/pods/shared/events"
 	"github.com/pods-service/pods/shared/kube"
 	"github.com/pods-service/pods/shared/pods"
+	"github.com/pods-service/pods/shared/postgres"
 	"github.com/pods-service/pods/shared/templates"
 )
 
@@ -35,6 +36,10 @@ type Store interface {
 	Overview(ctx context.Context) ([]pods.Pod, error)
 	Unsettled(ctx context.Context, k8sNames []string) ([]pods.Pod, error)
 	LogsDue(ctx context.Context) (bool, error)
+
+	StorageDue(ctx context.Context) (postgres.StorageDue, error)
+	AskForUpkeep(ctx context.Context, due postgres.StorageDue) error
+	ScheduleDueSnapshots(ctx context.Context, limit int) (int, error)
 
 	Tombstones(ctx context.Context) ([]pods.Tombstone, error)
 	TombstonesByK8sName(ctx context.Context, k8sName string) ([]pods.Tombstone, error)

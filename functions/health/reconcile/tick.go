@@ -40,7 +40,7 @@ func (h *Handler) tick(ctx context.Context) error {
 // others from their work: events flow while the cluster cannot be reached.
 func (h *Handler) lead(ctx context.Context) error {
 	started := h.now()
-	err := errors.Join(h.flush(ctx), h.askForLogs(ctx), h.compare(ctx), h.prune(ctx))
+	err := errors.Join(h.flush(ctx), h.askForLogs(ctx), h.lookAfterStorage(ctx), h.compare(ctx), h.prune(ctx))
 	h.resent.forget(h.now().Add(-time.Hour))
 	h.metrics.ticks.Observe(h.now().Sub(started).Seconds())
 	return err

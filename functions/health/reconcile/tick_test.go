@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/pods-service/pods/shared/events"
 	"github.com/pods-service/pods/shared/kube"
 	"github.com/pods-service/pods/shared/pods"
+	"github.com/pods-service/pods/shared/postgres"
 )
 
 // numbered gives a pod an id, a name and a uid of its own.
@@ -407,6 +409,26 @@ func TestTickAsksForLogs(t *testing.T) {
 	w.tick(t)
 	if len(w.published) != 1 || w.published[0].Type() != events.TypePodLogsDue {
 		t.Errorf("published %v, want one request for all that is due", w.published)
+	}
+}
+
+// TestTickLooksAfterStorage: what is due is asked for, and not with every tick
+// while somebody is at it.
+func TestTickLooksAfterStorage(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld()
+	w.tick(t)
+	if len(w.store.upkeep) != 0 || w.store.schedules != 0 {
+		t.Errorf("asked for %v and %d times for schedules when nothing was due", w.store.upkeep, w.store.schedules)
+	}
+	w.store.storageDue = postgres.StorageDue{Snapshots: true, Measure: true}
+	w.tick(t)
+	w.store.storageDue = postgres.StorageDue{Measure: true, CleanUp: true}
+	w.tick(t)
+	want := []postgres.StorageDue{{Measure: true}, {CleanUp: true}}
+	if !slices.Equal(w.store.upkeep, want) || w.store.schedules != 1 {
+		t.Errorf("asked for %v and %d times for schedules, want %v and once", w.store.upkeep, w.store.schedules, want)
 	}
 }
 
