@@ -24,12 +24,14 @@ say "Removing the functions and what tells them of events"
 # Before the namespace: Knative clears up after each of them.
 remove triggers.eventing.knative.dev pingsources.sources.knative.dev apiserversources.sources.knative.dev \
   domainmappings.serving.knative.dev services.serving.knative.dev sinkbindings.sources.knative.dev brokers.eventing.knative.dev
+# It goes when the last pod of the api has ended; the files stay where they are.
+in_service delete persistentvolumeclaim storage --ignore-not-found --timeout=120s >/dev/null
 kubectl delete namespace pods-service --ignore-not-found --timeout=180s >/dev/null
 if kubectl get customresourcedefinition clusterdomainclaims.networking.internal.knative.dev >/dev/null 2>&1; then
   kubectl delete clusterdomainclaims --selector app.kubernetes.io/part-of=pods-service >/dev/null
 fi
 
-# The files stay where they are. A claim made anew could not have the volume.
+# A claim made anew could not have the volume.
 kubectl delete persistentvolume pods-service-storage --ignore-not-found --timeout=60s >/dev/null
 
 if is_local || [ "${DATA:-keep}" = delete ]; then
