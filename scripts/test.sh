@@ -21,16 +21,20 @@ export TEST_KUBECONFIG=$KUBECONFIG TEST_BIN=$BIN TEST_TRAEFIK=$BIN/traefik
 
 say "Running the tests with the race detector"
 # The tests of the whole service stop parts of the cluster, so they come by
-# themselves; those of Knative have a script of their own.
-mapfile -t packages < <(go list -f '{{.Dir}}/...' -m | xargs go list | grep -vE '/test/(e2e|podsd|knative)$')
+# themselves; those of Knative have a script of their own. The files of volumes
+# belong to whatever users containers have, and their tests mount file systems:
+# that takes root.
+mapfile -t packages < <(go list -f '{{.Dir}}/...' -m | xargs go list | grep -vE '/(test/(e2e|podsd|knative)|shared/files)$')
 "$BIN/withservers" -- go test -race -timeout 20m "$@" "${packages[@]}"
+as_root go test -race -timeout 20m "$@" ./shared/files
 
 say "Measuring the memory of idle WebSockets, without the race detector"
 # Compiled as the programs are: nothing is compiled twice.
 CGO_ENABLED=0 go test -trimpath -gcflags=all=-dwarf=false -run '^TestIdleWebSockets$' -v ./gateway/proxy
 
 say "Running the end-to-end tests"
-go test -race -timeout 30m -parallel 4 -p 1 ./test/e2e ./test/podsd
+as_root env PODS_STATE="$STATE" TEST_KUBECONFIG="$TEST_KUBECONFIG" TEST_BIN="$TEST_BIN" TEST_TRAEFIK="$TEST_TRAEFIK" \
+  TEST_CLUSTER="${TEST_CLUSTER:-}" go test -race -timeout 30m -parallel 4 -p 1 ./test/e2e ./test/podsd
 
 if [ -n "$lifecycle" ] && [ -n "$CLUSTER_STARTED" ]; then
   release_cluster
