@@ -14,9 +14,7 @@ import (
 )
 
 const (
-	// minInterval is the least time between two copies of a schedule.
-	minInterval = 10 * time.Minute
-	// lookAhead is of how many times of an expression the distance is checked.
+	// lookAhead is of how many times of an expression the distance is looked at.
 	lookAhead = 200
 	// stampFormat is what the id of a copy ends in: the time it was due, UTC.
 	stampFormat = "20060102150405"
@@ -37,8 +35,7 @@ type Cron struct{ schedule cron.Schedule }
 // month, day of the week), one of @hourly, @daily, @weekly, @monthly and @yearly,
 // or @every with a duration such as 90m. Times are UTC.
 //
-// Errors: saying what is wrong, also with one that names no time, or times less
-// than 10 minutes apart.
+// Errors: saying what is wrong, also with one that names no time.
 func ParseCron(text string) (Cron, error) {
 	// The parser has a prefix for time zones too, which it reads without care.
 	if strings.Contains(text, "TZ=") {
@@ -48,25 +45,46 @@ func ParseCron(text string) (Cron, error) {
 	if err != nil {
 		return Cron{}, fmt.Errorf("it is not a cron expression of five fields, such as '0 3 * * *': %w", err)
 	}
-	last := schedule.Next(epoch)
-	if last.IsZero() {
+	if schedule.Next(epoch).IsZero() {
 		return Cron{}, errors.New("it names no time that ever comes")
-	}
-	for range lookAhead {
-		next := schedule.Next(last)
-		if next.IsZero() {
-			break
-		}
-		if next.Sub(last) < minInterval {
-			return Cron{}, fmt.Errorf("its times are %s apart, they must be at least %s", next.Sub(last), minInterval)
-		}
-		last = next
 	}
 	return Cron{schedule}, nil
 }
 
 // Next returns the first time after the given one, zero when none comes.
 func (c Cron) Next(after time.Time) time.Time { return c.schedule.Next(after.UTC()) }
+
+// interval returns the least time between two of the next times; 0 when there is
+// one alone.
+func (c Cron) interval() time.Duration {
+	least, last := time.Duration(0), c.Next(epoch)
+	for range lookAhead {
+		next := c.Next(last)
+		if next.IsZero() {
+			break
+		}
+		if distance := next.Sub(last); least == 0 || distance < least {
+			least = distance
+		}
+		last = next
+	}
+	return least
+}
+
+// CheckInterval checks that the times of the snapshot's schedule, if it has one,
+// are at least as far apart as an installation wants them.
+//
+// Errors: KindInvalid.
+func (s Snapshot) CheckInterval(least time.Duration) error {
+	cron, err := ParseCron(s.Cron)
+	if s.Cron == "" || err != nil {
+		return nil //nolint:nilerr // Check has found it
+	}
+	if has := cron.interval(); has > 0 && has < least {
+		return pods.Invalid("cron '%s' cannot be used: its times are %s apart, they must be at least %s", s.Cron, has, least)
+	}
+	return nil
+}
 
 // Next returns when the snapshot's schedule is due after the given time; nil
 // without one, or when no time comes any more.

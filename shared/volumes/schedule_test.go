@@ -21,9 +21,7 @@ func TestParseCron(t *testing.T) {
 		"@daily":          {time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC), ""},
 		"0 0 29 2 *":      {time.Date(2028, 2, 29, 0, 0, 0, 0, time.UTC), ""},
 		"@every 90m":      {time.Date(2026, 2, 1, 0, 0, 15, 0, time.UTC), ""},
-		"* * * * *":       {failure: "1m0s apart"},
-		"0,5 3 * * *":     {failure: "5m0s apart"},
-		"@every 1s":       {failure: "1s apart"},
+		"@every 1s":       {time.Date(2026, 1, 31, 22, 30, 16, 0, time.UTC), ""},
 		"0 0 30 2 *":      {failure: "no time that ever comes"},
 		"0 3 * *":         {failure: "five fields"},
 		"0 3 * * * *":     {failure: "five fields"},
@@ -50,6 +48,20 @@ func TestParseCron(t *testing.T) {
 				t.Errorf("next at %s, want %s", got, tc.next)
 			}
 		})
+	}
+}
+
+func TestCheckInterval(t *testing.T) {
+	t.Parallel()
+
+	for text, apart := range map[string]string{
+		"": "", "never": "", "*/10 * * * *": "", "@every 10m": "", "@daily": "", "0 0 29 2 *": "",
+		"* * * * *": "1m0s", "0,5 3 * * *": "5m0s", "@every 1s": "1s", "55 23 31 12 *": "", "0,55 0,23 * * *": "5m0s",
+	} {
+		err := volumes.Snapshot{Cron: text}.CheckInterval(10 * time.Minute)
+		if isShort := apart != ""; isShort != (err != nil) || isShort && !strings.Contains(err.Error(), "its times are "+apart+" apart") {
+			t.Errorf("%q: %v, want one with %q", text, err, apart)
+		}
 	}
 }
 

@@ -185,6 +185,61 @@ func TestVolumePermissions(t *testing.T) {
 	}
 }
 
+// TestSchedule has copies of a volume made as time goes by: each is what the
+// volume held then, and the policy leaves the newest alone.
+func TestSchedule(t *testing.T) {
+	t.Parallel()
+	v := storageTest{t, shared.User(t, "alice")}
+	volume, schedule := suite.NewID("vol"), suite.NewID("snap")
+	v.must("POST", "/volumes", fmt.Sprintf(`{"volume_id":%q}`, volume))
+	v.upload(volume, "file", "before", http.StatusOK)
+	v.must("POST", "/snapshots", fmt.Sprintf(
+		`{"snapshot_id":%q,"source_volume_id":%q,"source_volume_path":"/","cron":"@every 5s","retention_policy":"keep_last=1"}`, schedule, volume))
+	v.upload(volume, "file", "after", http.StatusOK)
+
+	first := v.copyBut(schedule, "")
+	if status, text := v.get("/snapshots/" + first + "/contents/file"); status != http.StatusOK || text != "after" {
+		t.Errorf("the first copy has %d %q", status, text)
+	}
+	v.copyBut(schedule, first)
+	err := suite.Eventually(t.Context(), func() error {
+		if got := v.call("GET", "/snapshots/"+first, ""); got.Status != http.StatusNotFound {
+			return fmt.Errorf("the first copy is still there: %d %s", got.Status, got.Message)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	if status, text := v.get("/snapshots/" + schedule + "/contents/file"); status != http.StatusOK || text != "before" {
+		t.Errorf("the schedule itself has %d %q", status, text)
+	}
+	v.must("PUT", "/snapshots/"+schedule, `{"cron":""}`)
+}
+
+// copyBut waits for a copy that a schedule has made, another than the one given,
+// and returns its id.
+func (v storageTest) copyBut(schedule, known string) (id string) {
+	v.t.Helper()
+	err := suite.Eventually(v.t.Context(), func() error {
+		var snapshots []client.Snapshot
+		if err := v.user.Do(v.t.Context(), "GET", "/v3/pods/snapshots", nil, &snapshots); err != nil {
+			return suite.Fatal(err)
+		}
+		for _, snapshot := range snapshots {
+			if snapshot.ScheduleID == schedule && snapshot.SnapshotID != known {
+				id = snapshot.SnapshotID
+				return nil
+			}
+		}
+		return fmt.Errorf("there is no copy of %s but %q", schedule, known)
+	})
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	return id
+}
+
 // storageTest is what a user does with volumes and the pods that mount them.
 type storageTest struct {
 	t    *testing.T

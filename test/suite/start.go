@@ -149,7 +149,7 @@ func (p *Program) queues() string { return filepath.Join(p.dir, "queues.yaml") }
 // scripts/databases.sh, and a Traefik on this machine can serve them.
 func (p *Program) environment() []string {
 	return []string{
-		"KUBECONFIG=" + os.Getenv("TEST_KUBECONFIG"), "PODS_TICK=2s", "PODS_QUEUES_FILE=" + p.queues(),
+		"KUBECONFIG=" + os.Getenv("TEST_KUBECONFIG"), "PODS_TICK=2s", "PODS_SNAPSHOT_INTERVAL=1s", "PODS_QUEUES_FILE=" + p.queues(),
 		"PODS_IMAGES=dev.local/postgres,dev.local/redis",
 		"PODS_TRAEFIK_ENTRYPOINTS=websecure", "PODS_TRAEFIK_BACKENDS=address",
 	}

@@ -39,6 +39,8 @@ type Choices struct {
 	CORSOrigins []string `env:"PODS_CORS_ORIGINS" envDefault:"*" help:"origins whose pages may call the API"`
 	// Proxies are the ranges of those in front of the API.
 	Proxies []netip.Prefix `env:"PODS_PROXIES" envDefault:"127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7" help:"CIDR ranges of the proxies in front of the API, which say in X-Forwarded-For who a visitor is"`
+	// SnapshotInterval is for installations with shared storage.
+	SnapshotInterval time.Duration `env:"PODS_SNAPSHOT_INTERVAL" envDefault:"10m" help:"least time between two copies of a snapshot's schedule"`
 	TraefikChoices
 }
 
@@ -115,7 +117,7 @@ func Assemble(parts Parts) (http.Handler, error) {
 			tenant, _ := parts.Tenants.Tenant(id)
 			return tenant.Tenant
 		},
-		TenantAt: parts.Tenants.TenantByHost, Login: visits, Visitors: parts.Limiter, Proxies: parts.Proxies,
+		TenantAt: parts.Tenants.TenantByHost, Login: visits, Visitors: parts.Limiter, Proxies: parts.Proxies, SnapshotInterval: parts.SnapshotInterval,
 		Link:       linkAt(parts.GatewayPort),
 		Checks:     parts.Checks,
 		RouteTable: parts.RouteTable, Traefik: renderer, TraefikFrom: parts.TraefikFrom,

@@ -110,6 +110,8 @@ type Config struct {
 	// without them.
 	Objects *objects.Objects
 	Files   *files.Store
+	// SnapshotInterval is the least time between two copies of a schedule.
+	SnapshotInterval time.Duration
 	// Login decides who may visit pods; nil lets nobody log in.
 	Login *login.Login
 	// Visitors bounds how often visitors may ask for a login; nil sets no bound.

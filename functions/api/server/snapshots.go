@@ -69,6 +69,9 @@ func (s *Server) createSnapshot(ctx context.Context, req *rest.Request) (rest.Re
 	if err := s.checkSource(source, snapshot); err != nil {
 		return rest.Result{}, err
 	}
+	if err := snapshot.CheckInterval(s.SnapshotInterval); err != nil {
+		return rest.Result{}, err
+	}
 	created, err := s.Objects.CreateSnapshot(ctx, snapshot)
 	if err != nil {
 		return rest.Result{}, err
@@ -166,7 +169,9 @@ func (s *Server) updateSnapshot(ctx context.Context, req *rest.Request) (rest.Re
 		switch {
 		case err != nil:
 		case updated.Cron != snapshot.Cron && updated.Cron != "":
-			err = maySchedule
+			if err = maySchedule; err == nil {
+				err = updated.CheckInterval(s.SnapshotInterval)
+			}
 		case reflect.DeepEqual(updated, snapshot):
 			err = errUnchanged
 		}
