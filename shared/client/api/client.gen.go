@@ -457,7 +457,7 @@ type NewPod struct {
 
 // NewSnapshot defines model for NewSnapshot.
 type NewSnapshot struct {
-	// Cron When a copy is made anew, in UTC: five fields as cron has them, `@daily` and the like, or `@every 6h`; at least 10 minutes apart.
+	// Cron When a copy is made anew, in UTC: five fields as cron has them, `@daily` and the like, or `@every 6h`; at least 10 minutes apart unless an operator allows less.
 	Cron *string `json:"cron,omitempty"`
 
 	// Description For people. ASCII, at most 254 characters.
@@ -1156,7 +1156,7 @@ type UpdatePod struct {
 // UpdateSnapshot The fields of a snapshot that are to change. One that is left out keeps its value: a default tells what a new
 // snapshot has.
 type UpdateSnapshot struct {
-	// Cron When a copy is made anew, in UTC: five fields as cron has them, `@daily` and the like, or `@every 6h`; at least 10 minutes apart.
+	// Cron When a copy is made anew, in UTC: five fields as cron has them, `@daily` and the like, or `@every 6h`; at least 10 minutes apart unless an operator allows less.
 	Cron *string `json:"cron,omitempty"`
 
 	// Description For people. ASCII, at most 254 characters.
