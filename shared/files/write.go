@@ -1,6 +1,7 @@
 package files
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -85,7 +86,12 @@ func store(ctx context.Context, file *os.File, r io.Reader, limit int64) (int64,
 	if limit >= 0 && limit < math.MaxInt64 {
 		from.from = io.LimitReader(r, limit+1)
 	}
-	n, err := io.CopyBuffer(&diskWriter{file: file}, &from, make([]byte, 256<<10))
+	// Forms give 4 KiB at a time.
+	to := bufio.NewWriterSize(&diskWriter{file: file}, 256<<10)
+	n, err := io.Copy(to, &from)
+	if err == nil {
+		err = to.Flush()
+	}
 	switch {
 	case from.err != nil:
 		return 0, fmt.Errorf("read what is to be stored: %w", from.err)

@@ -19,7 +19,7 @@ func peakMiB(pid int) (float64, error) { return memoryMiB(pid, "VmHWM:") }
 
 // forgetPeak has peakMiB begin anew.
 func forgetPeak(pid int) error {
-	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0) //nolint:gosec // the file is the kernel's
+	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0)
 }
 
 // memoryMiB returns a figure of a process that /proc has in KiB.

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -41,6 +42,7 @@ func (s *Server) uploadToVolume(ctx context.Context, req *rest.Request) (rest.Re
 	if room <= 0 || req.ContentLength > room+formRoom {
 		return rest.Result{}, pastLimit(volume)
 	}
+	req.Body = buffered{bufio.NewReaderSize(req.Body, uploadBuffer), req.Body}
 	form, err := req.MultipartReader()
 	if err != nil {
 		return rest.Result{}, pods.Invalid("The request needs a form: Content-Type: multipart/form-data with the part file.")
@@ -65,6 +67,16 @@ func (s *Server) uploadToVolume(ctx context.Context, req *rest.Request) (rest.Re
 	return rest.Result{
 		Message: "Volume file upload successful.", Metadata: fullness(fromVolume(volume)), Value: client.FilePath(name),
 	}, nil
+}
+
+// uploadBuffer is how much of an upload is taken from the network at a time: by
+// itself a reader of forms asks for 4 KiB.
+const uploadBuffer = 256 << 10
+
+// buffered is the body of a request, read through a buffer.
+type buffered struct {
+	*bufio.Reader
+	io.Closer
 }
 
 // roomIn returns how many bytes a volume has left, by what it held when it was
