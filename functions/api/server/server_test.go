@@ -95,7 +95,7 @@ func newService(t *testing.T, options ...podstest.Option) *service {
 	}
 	kept := objects.New(objects.Options{Store: store, Files: stored, Deriver: deriver, Logger: logger})
 	api := server.New(server.Config{
-		Objects: kept, Files: stored,
+		Objects: kept, Files: stored, SnapshotInterval: 10 * time.Minute,
 		TenantAt: registry.TenantByHost, Login: visits,
 		Store: store, Tail: noTail{}, Runner: hostRunner{}, Rules: pods.NewRules(), Now: time.Now, Logger: logger,
 		Deriver:   deriver,
