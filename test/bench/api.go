@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
@@ -12,7 +11,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/pods-service/pods/shared/postgres"
-	"github.com/pods-service/pods/shared/servers"
 )
 
 const (
@@ -69,15 +67,11 @@ func apiLoad(ctx context.Context, o options) (_ []figure, err error) {
 
 // apiBench is what B4 needs around the load.
 type apiBench struct {
-	load      time.Duration // for how long each side is measured
-	profiles  bool          // whether to look where the program spends its time
-	spent     []*profile.Profile
-	servers   *servers.Servers
-	dir       string
-	pool      *pgxpool.Pool
-	identity  *identity
-	program   *apiProgram
-	handler   *child
+	load     time.Duration // for how long each side is measured
+	profiles bool          // whether to look where the program spends its time
+	spent    []*profile.Profile
+	pool     *pgxpool.Pool
+	apiStage
 	ours      *apiSide
 	baseline  *apiSide
 	podPrefix int // of the pods made so far, so that no two share a name
@@ -142,21 +136,8 @@ func (b *apiBench) fill(ctx context.Context) error {
 }
 
 func (b *apiBench) close() error {
-	var errs []error
-	if b.handler != nil {
-		errs = append(errs, b.handler.stop())
-	}
-	if b.program != nil {
-		errs = append(errs, b.program.stop())
-	}
-	if b.identity != nil {
-		errs = append(errs, os.Remove(b.identity.tenantsFile))
-	}
 	if b.pool != nil {
 		b.pool.Close()
 	}
-	if b.servers != nil {
-		errs = append(errs, stopServers(b.servers, b.dir))
-	}
-	return errors.Join(errs...)
+	return b.apiStage.close()
 }

@@ -22,6 +22,33 @@ import (
 	"github.com/pods-service/pods/shared/servers"
 )
 
+// apiStage is the API function with the database that it needs, a user, and the
+// handler that it is compared with. Whatever is nil has not been started.
+type apiStage struct {
+	servers  *servers.Servers
+	dir      string // of the servers
+	identity *identity
+	program  *apiProgram
+	handler  *child
+}
+
+func (s *apiStage) close() error {
+	var errs []error
+	if s.handler != nil {
+		errs = append(errs, s.handler.stop())
+	}
+	if s.program != nil {
+		errs = append(errs, s.program.stop())
+	}
+	if s.identity != nil {
+		errs = append(errs, os.Remove(s.identity.tenantsFile))
+	}
+	if s.servers != nil {
+		errs = append(errs, stopServers(s.servers, s.dir))
+	}
+	return errors.Join(errs...)
+}
+
 // apiProgram is the API function, running as it does where it is deployed.
 type apiProgram struct {
 	process *exec.Cmd

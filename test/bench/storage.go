@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-
-	"github.com/pods-service/pods/shared/servers"
 )
 
 const (
@@ -61,12 +59,8 @@ func volumeFiles(ctx context.Context, o options) (_ []figure, err error) {
 
 // storageBench is what B10 needs around the transfers.
 type storageBench struct {
-	servers  *servers.Servers
-	dir      string // of the servers
+	apiStage
 	shared   string // the shared storage of the function, and a folder beside it
-	identity *identity
-	program  *apiProgram
-	handler  *child
 	ours     *storageSide
 	baseline *storageSide
 }
@@ -112,20 +106,7 @@ func (b *storageBench) open(ctx context.Context, program string) (err error) {
 }
 
 func (b *storageBench) close() error {
-	var errs []error
-	if b.handler != nil {
-		errs = append(errs, b.handler.stop())
-	}
-	if b.program != nil {
-		errs = append(errs, b.program.stop())
-	}
-	if b.identity != nil {
-		errs = append(errs, os.Remove(b.identity.tenantsFile))
-	}
-	if b.servers != nil {
-		errs = append(errs, stopServers(b.servers, b.dir))
-	}
-	return errors.Join(append(errs, os.RemoveAll(b.shared))...)
+	return errors.Join(b.apiStage.close(), os.RemoveAll(b.shared))
 }
 
 // throughput sends and fetches a file of storageFile bytes in every round.
