@@ -92,10 +92,10 @@ func (b *storageBench) open(ctx context.Context, program string) (err error) {
 	if b.handler, err = startChild(ctx, "files", sideSettings{Dir: plain}); err != nil {
 		return err
 	}
-	if b.ours, err = newStorageSide("the API", b.program.address, b.identity.upload, b.identity.download); err != nil {
+	if b.ours, err = newStorageSide("the API", b.program.address, b.volume(), b.identity.upload, b.identity.download); err != nil {
 		return err
 	}
-	if b.baseline, err = newStorageSide("the handler", b.handler.address, plainUpload, plainDownload); err != nil {
+	if b.baseline, err = newStorageSide("the handler", b.handler.address, plain, plainUpload, plainDownload); err != nil {
 		return err
 	}
 	req, err := b.identity.request(ctx, http.MethodPost, "/v3/pods/volumes", `{"volume_id":"`+storageVolume+`","size_limit":1000000}`)
@@ -105,11 +105,18 @@ func (b *storageBench) open(ctx context.Context, program string) (err error) {
 	return b.ours.send(ctx, func(context.Context) (*http.Request, error) { return req, nil })
 }
 
+// volume returns the folder of the volume.
+func (b *storageBench) volume() string {
+	return filepath.Join(b.shared, "base", fleetTenant.ID, "volumes", storageVolume)
+}
+
 func (b *storageBench) close() error {
 	return errors.Join(b.apiStage.close(), os.RemoveAll(b.shared))
 }
 
-// throughput sends and fetches a file of storageFile bytes in every round.
+// throughput sends and fetches a new file of storageFile bytes in every round.
+// It is removed afterwards: what is written over an old file costs the side that
+// keeps the old one until the end more memory, which is not what is measured.
 func (b *storageBench) throughput(ctx context.Context) ([]figure, error) {
 	sides := []*storageSide{b.baseline, b.ours}
 	var took [2][2]series // by transfer and side
@@ -125,7 +132,7 @@ func (b *storageBench) throughput(ctx context.Context) ([]figure, error) {
 		took[0][i], took[1][i] = append(took[0][i], up), append(took[1][i], down)
 		fmt.Printf("files, round %d of %d: %s takes %.0f MiB/s in and %.0f MiB/s out\n",
 			round+1, storageRounds, sides[i].name, perSecond(storageFile, up), perSecond(storageFile, down))
-		return nil
+		return os.Remove(sides[i].path)
 	})
 	if err != nil {
 		return nil, err
@@ -183,7 +190,7 @@ func (b *storageBench) growth(work func() error) (float64, error) {
 // the volume, as pods do.
 func (b *storageBench) list(ctx context.Context) ([]figure, error) {
 	fmt.Printf("Listing %d files\n", storageListed)
-	folder := filepath.Join(b.shared, "base", fleetTenant.ID, "volumes", storageVolume, storageFolder)
+	folder := filepath.Join(b.volume(), storageFolder)
 	if err := fillFolder(folder, storageListed); err != nil {
 		return nil, err
 	}

@@ -17,16 +17,17 @@ import (
 type storageSide struct {
 	*target
 	name     string
+	path     string // of the file as the disk has it
 	upload   func(ctx context.Context, size int64) (*http.Request, error)
 	download makeRequest // of what was uploaded last
 }
 
-func newStorageSide(name, address string, upload func(context.Context, int64) (*http.Request, error), download makeRequest) (*storageSide, error) {
+func newStorageSide(name, address, folder string, upload func(context.Context, int64) (*http.Request, error), download makeRequest) (*storageSide, error) {
 	target, err := newTarget(address)
 	if err == nil {
 		target.client.Timeout = storageTimeout
 	}
-	return &storageSide{target, name, upload, download}, err
+	return &storageSide{target, name, filepath.Join(folder, storedFile), upload, download}, err
 }
 
 // time sends a request and returns how long it took to the end of the answer.
