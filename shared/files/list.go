@@ -66,21 +66,16 @@ func newFile(p string, stat unix.Stat_t) File {
 // Errors: KindInvalid for a path that leads out or to a file, and for folders
 // nested too deep; KindNotFound.
 func (s *Store) List(ctx context.Context, o Object, path string, recursive bool, yield func(File) error) error {
-	at, err := s.resolve(o, path)
-	if err != nil {
-		return err
-	}
-	defer at.close()
-	in, err := at.folder()
+	in, listed, err := s.resolveFolder(o, path)
 	if err != nil {
 		return err
 	}
 	defer in.close()
 	visit := func(e entry) error { return yield(newFile(e.path, e.stat)) }
 	if recursive {
-		return walk(ctx, in, at.path, visit)
+		return walk(ctx, in, listed, visit)
 	}
-	return each(ctx, in, at.path, 1, visit)
+	return each(ctx, in, listed, 1, visit)
 }
 
 // Stat describes what path leads to, which is never a link: those that stay

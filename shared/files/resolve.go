@@ -61,6 +61,20 @@ func (s *Store) resolve(o Object, p string) (target, error) {
 	return found, pathError(found.path, err)
 }
 
+// resolveFolder opens the folder that p leads to in o, and returns p as it is
+// listed.
+//
+// Errors: those of resolve; KindInvalid for anything but a folder.
+func (s *Store) resolveFolder(o Object, p string) (folder, string, error) {
+	at, err := s.resolve(o, p)
+	if err != nil {
+		return folder{}, "", err
+	}
+	defer at.close()
+	in, err := at.folder()
+	return in, at.path, err
+}
+
 // lookUp opens what name leads to below the folder. os.Root opens a link at the
 // end of a path itself when it is asked for no more than a name, so those are
 // followed here, each through the root again. The targets are not cleaned: what

@@ -29,12 +29,7 @@ import (
 // KindTooLarge; KindForbidden for a file that the process may not read; those
 // of w.
 func (s *Store) Zip(ctx context.Context, o Object, path string, w io.Writer) error {
-	at, err := s.resolve(o, path)
-	if err != nil {
-		return err
-	}
-	defer at.close()
-	in, err := at.folder()
+	in, _, err := s.resolveFolder(o, path)
 	if err != nil {
 		return err
 	}

@@ -12,9 +12,10 @@
 // Whoever works on a row renews a lease on it. When a process is killed, Finish
 // takes over once the lease is up: what is DELETING is removed, a volume that is
 // CREATING gets its files, and so does the copy of a schedule, and any other
-// snapshot that is CREATING is there if its files are, and otherwise not. So everything is as it was or as it was asked to be.
-// The id stays taken meanwhile, so nobody gets the files of another. Nothing is
-// ever removed because a row is missing: files without a row stay where they are.
+// snapshot that is CREATING is there if its files are, and otherwise not. So
+// everything is as it was or as it was asked to be. The id stays taken meanwhile,
+// so nobody gets the files of another. Nothing is ever removed because a row is
+// missing: files without a row stay where they are.
 package objects
 
 import (
